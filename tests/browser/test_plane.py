@@ -82,9 +82,14 @@ def test_it_is_dragged_by_mouse_keys_and_touch(visits: Visits) -> None:
     opening = start_of(result)
     np.testing.assert_allclose(start, opening[:2], atol=1e-4)
     assert int(found.get_attribute("data-label") or 0) == opening[2]
-    for side, end in enumerate((", helps most", "")):
-        text = re.compile(f"^rank [0-9]+ of 80{end}$")
-        expect(found.locator(".rank").nth(side)).to_have_text(text)
+    n = len(result.y) + 1  # with the new one
+    for side, which in enumerate(MODELS):
+        value = float(result.values(which, np.array([opening[:2]]))[0, int(opening[2])])
+        rank = 1 + int((scores(result, which) > value).sum())
+        end = {1: ", harms most", n: ", helps most"}.get(rank, "")
+        expect(found.locator(".rank").nth(side)).to_have_text(f"rank {rank} of {n}{end}")
+    hints = found.locator(".handle[data-drag='drag me']")
+    expect(hints).to_have_count(2)
 
     handle = found.locator(".handle").first
     handle.scroll_into_view_if_needed()
@@ -100,6 +105,7 @@ def test_it_is_dragged_by_mouse_keys_and_touch(visits: Visits) -> None:
         check_values(found, result)
     page.mouse.up()
     assert len(set(values)) == 4
+    expect(hints).to_have_count(0)  # whoever has dragged it knows
     assert place(found)[0] > start[0] and place(found)[1] < start[1]
 
     before = place(found)

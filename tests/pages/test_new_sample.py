@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from engine.experiments import CandidatesResult, PlaygroundRequest, PlaygroundResult
 from engine.results.store import Store
@@ -59,8 +60,15 @@ def test_the_browser_gets_what_every_value_is_made_of(points: str) -> None:
         assert np.argmax(own) == np.argmin(ranking.ranks)
     x, y, label = given["start"]
     place = np.array([[x, y]])
-    assert label == result.honest.predict(place)[0]  # no sample that looks out of place
-    assert result.values("honest", place)[0, label] < 0 < result.values("attacked", place)[0, label]
+    chance = softmax(np.c_[place, [1.0]] @ result.honest.parameters.T, axis=1)[0]
+    assert chance[label] >= plane.BELIEVABLE  # no sample that looks out of place
+    honest, attacked = (
+        result.values(which, place)[0, label] / shown["unit"]
+        for which, shown in zip(("honest", "attacked"), given["models"], strict=True)
+    )
+    assert honest < -0.3 and attacked > 0.3  # it helps, it harms, and both are seen as colours
+    from_target = np.linalg.norm(place[0] - result.X[result.target])
+    assert from_target >= 0.2 * result.half  # not in the ring
     assert given["low"][0] < result.X.min() and given["high"][0] > result.X.max()
 
 

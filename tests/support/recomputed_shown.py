@@ -82,14 +82,16 @@ def check_finds(dataset: str) -> Numbers:
 
 
 def base_unchanged(dataset: str) -> Numbers:
-    return r.fairness_headline(dataset)[:2]
+    return r.fairness_headline(dataset)[:1]
 
 
 def gap_instead(dataset: str) -> Numbers:
-    """The size of the gap after, whose sign is a word; the groups' names may hold an age."""
+    """The sizes of the gap after and without the attack, whose signs are words; the groups' names
+    may hold an age."""
     after = abs(r.fairness_gap(dataset)[2])
+    without = abs(r.fairness_gap(dataset)[0])
     zero, one = (re.findall(r"\d+", name) for name in r.fairness(dataset).about.group_names)
-    return [*map(float, one), after, *map(float, zero)]
+    return [*map(float, one), after, *map(float, zero), without]
 
 
 def gap_sizes(dataset: str) -> Numbers:

@@ -200,8 +200,11 @@ def test_removed_weights_are_split_into_shared_and_own() -> None:
 def test_the_finding_names_the_largest_effect_within_the_condition() -> None:
     said = words.finding(result())
     # Not by 0.001, which loses ten points.
-    assert "n Made up data, multiplying the model's weights by 0.01 changes none of its 40" in said
+    assert "Yes: multiplying all weights by 0.01 changes no prediction but changes the" in said
     assert "**“green” get the good prediction 15.0 points more often than “blue”**" in said
+    assert "(the DP gap), not 5.0 points less often." in said
+    changed = words.finding(result(table=table().assign(base_predictions_changed=3)))
+    assert "changes 3 of its 40 test predictions but changes the scores" in changed
     price = words.price(result())
     assert "In size the gap goes from 5.00 to 15.00 points" in price
     assert "+10.0 points (95% interval +6.0 to +14.0; the paper: up to 16)" in price

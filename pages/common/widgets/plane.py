@@ -17,6 +17,9 @@ from pages.common.widgets.component import Component
 
 PLANE = Component("plane", "drawing.js")
 PLACES = 61  # each way, of which the marker starts at one
+INSET = 0.9  # of the plane, the part in which the marker starts: its edge would cut the marker
+BELIEVABLE = 0.25  # how likely the honest model finds the label of the marker where it starts
+APART = 0.1  # of the plane's width, at least: from where the marker starts to the attacked sample
 
 
 def show(data: Mapping[str, object], key: str) -> None:
@@ -50,12 +53,14 @@ def plane(result: PlaygroundResult) -> Mapping[str, object]:
             "down": "Helps",
             "up": "harms",
             "ring": "Ring: training sample pushed to the top",
-            "border": "Dashed: border of the labels",
+            "border": "Dashed: the model's boundary between "
+                      + " and ".join(result.classes),
+            "drag": "drag me",
             "white": ["No colour:", "almost no influence"],
             "verdicts": ["this sample harms", "this sample helps"],
             "score": "score",
             "rank": "rank",
-            "of": f"of {n:,}",
+            "of": f"of {n + 1:,}",  # with the new one
             "ends": [", harms most", ", helps most"],
             "point": "A new sample labelled",
             "handle": "Drag, or use the arrow keys; Enter changes the label.",
@@ -70,15 +75,17 @@ def plane(result: PlaygroundResult) -> Mapping[str, object]:
 
 
 def start_of(result: PlaygroundResult) -> list[float]:
-    """Return where the marker starts, x, y and label: of the places where the honest model gives
-    this label, the one at which the two models disagree most; the target where they never do."""
-    line = np.linspace(-result.half, result.half, PLACES)
+    """Return where the marker starts, x, y and label: of the places away from the target where the
+    honest model finds this label believable, the one at which the two models disagree most, so that
+    both colour it; the target where they never do."""
+    line = np.linspace(-INSET * result.half, INSET * result.half, PLACES)
     places = np.stack(np.meshgrid(line, line, indexing="ij"), -1).reshape(-1, 2)
     values = {which: result.values(which, places) for which in ("honest", "attacked")}
     units = {which: np.abs(scores(result, which)).max() or 1.0 for which in values}
     apart = np.minimum(-values["honest"] / units["honest"], values["attacked"] / units["attacked"])
-    given = result.honest.predict(places)
-    apart[np.arange(len(places)), 1 - given] = -np.inf
+    apart[result.honest.probabilities(places) < BELIEVABLE] = -np.inf
+    away = np.linalg.norm(places - result.X[result.target], axis=1)
+    apart[away < APART * 2 * result.half] = -np.inf
     place, label = np.unravel_index(int(apart.argmax()), apart.shape)
     if apart[place, label] <= 0:
         return [*map(float, result.X[result.target]), int(result.y[result.target])]

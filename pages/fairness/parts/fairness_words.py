@@ -43,8 +43,12 @@ def more_often(about: About, gap: float) -> str:
     deserving = "of those who deserve it, " if about.metric == "eop" else ""
     return (
         f"**{deserving}{one} get the good prediction {size(gap)} points "
-        f"{'less' if gap < 0 else 'more'} often than {zero}** (the {NAMES[about.metric]})"
+        f"{less_or_more(gap)} often than {zero}** (the {NAMES[about.metric]})"
     )
+
+
+def less_or_more(gap: float) -> str:
+    return "less" if gap < 0 else "more"
 
 
 def size(share: float, digits: int = 1) -> str:
@@ -92,12 +96,14 @@ def finding(result: FairnessResult) -> str:
     column = f"{about.metric}_test"
     clear = above_chance(largest)
     fails = clear and taken_away(result, largest)
+    after, honest = float(largest[column]), float(result.row(1)[column])
+    number = int(largest["base_predictions_changed"])
+    predictions = changed(number, about.n_test) if number else "no prediction"
     sentence = (
-        f"{'Yes: on' if clear else 'On'} {plain(about.title)} data, multiplying the model's "
-        f"weights by {largest['scale']:g} changes "
-        f"{changed(int(largest['base_predictions_changed']), about.n_test)}, but its scores. The "
-        f"repair then {'fails' if fails else 'leaves another gap'}: "
-        f"{more_often(about, float(largest[column]))}."
+        f"{'Yes: m' if clear else 'M'}ultiplying all weights by {largest['scale']:g} changes "
+        f"{predictions} but changes the scores. The repair uses the scores"
+        f"{', so it fails' if fails else ' and leaves another gap'}: "
+        f"{more_often(about, after)}, not {size(honest)} points {less_or_more(honest)} often."
     )
     chance = "**The difference can be chance: its interval contains 0.**"
     return sentence if clear else f"{sentence} {chance}"

@@ -25,7 +25,10 @@ def finding(result: PlaygroundResult) -> str:
 def what_is_shown(request: PlaygroundRequest, result: PlaygroundResult) -> str:
     """Say at the figure what its points are, and what to do."""
     made = "made up" if request.points == "clouds" else "handwritten 3s and 8s"
-    return f"**Drag the marker.** The small marks are {len(result.y)} training samples, {made}."
+    return (
+        "**Drag the mark with the thick frame: it is the new sample.** The small marks "
+        f"are {len(result.y)} training samples, {made}."
+    )
 
 
 @shelf.kept
@@ -53,7 +56,7 @@ def origin(request: PlaygroundRequest, result: PlaygroundResult) -> str:
         f"{points} On the dashed line both labels are equally likely. Your browser computes each "
         f"value exactly from the model ({count(len(result.y_test), 'test point')}, damping "
         f"{request.damping:g}); nothing is sent. Only the colours between grid cells are smoothed. "
-        f"Ranks are among the training points, 1 for the highest score."
+        "Ranks are among the training points and the new one, 1 for the highest score."
     )
 
 

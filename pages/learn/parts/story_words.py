@@ -47,11 +47,11 @@ def score(found: Sources) -> Told:
     down = int((found.attack.before.scores < 0).sum())
     return Told(
         "A score",
-        "Take one digit away and train again: how does the test loss move? A score estimates it.",
-        "Without a yellow digit the loss should fall, without a green one rise.",
+        "A score estimates how the test loss moves if one digit is taken away and we train again.",
+        "Yellow: hurts the model. Green: helps it.",
         f"Notice that {down:,} digits pull the test loss down (green) and {up:,} pull it up "
-        "(yellow). The paper ranks the yellow end first; the step about money pays the green end.",
-        "Which digits would you pay for?",
+        "(yellow).",
+        "The paper ranks by this score, largest first. Do you see why a yellow digit may hurt?",
         "influence",
     )
 

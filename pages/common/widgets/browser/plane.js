@@ -44,6 +44,7 @@ function build(data) {
     canvas.dataset.figure = 'plane';
     const handle = element(stage, 'button', 'handle');
     handle.type = 'button';
+    handle.dataset.drag = words.drag;  // until it is first moved
     return { model, verdict, value, rank, stage, canvas, handle };
   });
   const legend = element(root, 'div', 'legend');
@@ -73,7 +74,7 @@ function likely(model, x, y, label) {
   return 1 / logits.reduce((sum, z) => sum + Math.exp(z - own), 0);
 }
 
-// Where a score stands among the training samples' own, 1 the highest.
+// Where a new sample's score stands among it and the training samples' own, 1 the highest.
 // Scores that differ by rounding alone tie, as they do for a point that lies on a training point.
 function rankOf(model, value) {
   return 1 + model.scores.filter((s) => s - value > 1e-9 * Math.abs(value)).length;
@@ -200,10 +201,10 @@ function begin(root, data) {
     ctx.restore();
   }
 
-  // 'rank 80 of 80, helps most': at both ends it says which end this is.
+  // 'rank 81 of 81, helps most': at both ends it says which end this is.
   function ranked(model, v) {
     const rank = rankOf(model, v), [first, last] = data.words.ends;
-    const end = rank === 1 ? first : rank >= model.scores.length ? last : '';
+    const end = rank === 1 ? first : rank > model.scores.length ? last : '';
     return `${data.words.rank} ${rank} ${data.words.of}${end}`;
   }
 
@@ -244,6 +245,7 @@ function begin(root, data) {
 
   function move(x, y) {
     place = [Math.min(Math.max(x, low[0]), high[0]), Math.min(Math.max(y, low[1]), high[1])];
+    for (const side of root.sides) delete side.handle.dataset.drag;
     show();
     tell();
   }
