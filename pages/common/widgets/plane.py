@@ -53,7 +53,7 @@ def plane(result: PlaygroundResult) -> Mapping[str, object]:
             "down": "Helps",
             "up": "harms",
             "ring": "Ring: training sample pushed to the top",
-            "border": "Dashed: the model's boundary between "
+            "border": "Dashed: boundary between "
                       + " and ".join(result.classes),
             "drag": "drag me",
             "white": ["No colour:", "almost no influence"],
