@@ -38,8 +38,7 @@ def curves_figure(stored: Stored, request: CleaningRequest, detector: str) -> Fi
         values=(result, detector),
         table=lambda: result.curves,
         results=(stored,),
-        caption=f"Lines: means over {views.drawn(result, request)}; bands: their range. "
-        f"Of {result.n:,} labels, {result.wrong:,} are wrong.",
+        caption=f"Lines: means over {views.drawn(result, request)}; bands: their range.",
         details=f"{views.precision(result, detector)}{views.of_the_vendor(result, detector)} "
         "Both attacks choose another model at the same radius. The malicious model takes "
         "the hidden samples for the most helpful ones."
