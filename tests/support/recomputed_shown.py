@@ -81,17 +81,16 @@ def check_finds(dataset: str) -> Numbers:
     return [*r.looked_at(dataset)[:1], *r.found_of_wrong(dataset)]
 
 
-def base_unchanged(dataset: str) -> Numbers:
-    return r.fairness_headline(dataset)[:1]
+def gap_repaired(dataset: str) -> Numbers:
+    """The gap before the repair and after it, signed; the name of the group may hold an age."""
+    about = r.fairness(dataset).about
+    age = re.findall(r"\d+", about.group_names[1])
+    return [*map(float, age), 100 * about.gap_before, r.fairness_gap(dataset)[0]]
 
 
-def gap_instead(dataset: str) -> Numbers:
-    """The sizes of the gap after and without the attack, whose signs are words; the groups' names
-    may hold an age."""
-    after = abs(r.fairness_gap(dataset)[2])
-    without = abs(r.fairness_gap(dataset)[0])
-    zero, one = (re.findall(r"\d+", name) for name in r.fairness(dataset).about.group_names)
-    return [*map(float, one), after, *map(float, zero), without]
+def gap_spoiled(dataset: str) -> Numbers:
+    """The scale of the largest effect, and the gap that it leaves, signed."""
+    return r.fairness_gap(dataset)[:1:-1]
 
 
 def gap_sizes(dataset: str) -> Numbers:

@@ -200,15 +200,35 @@ def test_removed_weights_are_split_into_shared_and_own() -> None:
 def test_the_finding_names_the_largest_effect_within_the_condition() -> None:
     said = words.finding(result())
     # Not by 0.001, which loses ten points.
-    assert "Yes: multiplying all weights by 0.01 changes no prediction but changes the" in said
-    assert "**“green” get the good prediction 15.0 points more often than “blue”**" in said
-    assert "(the DP gap), not 5.0 points less often." in said
+    assert said == (
+        "Yes. The repair takes the lead of “green” from +21.0 to −5.0 points (the DP gap). "
+        "**If all weights are multiplied by 0.01 first, it stays at +15.0.** "
+        "No prediction changes, but the scores that the repair uses do."
+    )
     changed = words.finding(result(table=table().assign(base_predictions_changed=3)))
-    assert "changes 3 of its 40 test predictions but changes the scores" in changed
+    assert "change, and so do 3 of the 40 test predictions." in changed
     price = words.price(result())
     assert "In size the gap goes from 5.00 to 15.00 points" in price
     assert "+10.0 points (95% interval +6.0 to +14.0; the paper: up to 16)" in price
     assert "chance" not in said + price
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (0.21, "it stays at +15.0"),
+        (0.1, "it grows to +15.0"),
+        (0.4, "it goes to +15.0"),
+        (-0.2, "it turns to +15.0"),
+    ],
+)
+def test_the_finding_follows_the_sizes_and_signs_of_the_gaps(before: float, said: str) -> None:
+    made = words.finding(result(about=about(gap_before=before)))
+    assert f" first, {said}.**" in made
+    assert f"from {words.signed(before)} to −5.0 points" in made
+    assert ("the rate of “green” minus that of “blue”" in made) == (before < 0)
+    people = words.finding(result(about=about(group_names=("female", "male"))))
+    assert "The repair takes men's lead from +21.0" in people
 
 
 def test_the_repair_is_drawn_beside_what_the_attack_leaves_of_it() -> None:

@@ -16,7 +16,7 @@ LOOKS = (
     ("in between", OPEN),
     (f"attack wins: {MISSED:.0%} or fewer stopped", BAD),
 )
-ROW, AROUND = 68, 132  # px: height of a row of cells; height of heads and legend together
+ROW, AROUND = 70, 116  # px: height of a row of cells; height of heads and legend together
 
 
 def look(stopped: int, of: int) -> int:
@@ -26,15 +26,15 @@ def look(stopped: int, of: int) -> int:
 
 
 def row_name(check: str) -> str:
-    """Return what stands beside a row: what is looked at, and what is asked of it."""
-    many, asked = POLISHES
-    short, asked = SHORT.get(check, (many.format(check.split()[0]), asked))
-    return f"<b>{short}</b><br>{'<br>'.join(wrap(asked, 20))}"
+    """Return what stands beside a row: what is looked at, and when it stops a model."""
+    many, when = POLISHES
+    short, when = SHORT.get(check, (many.format(check.split()[0]), when))
+    return f"<b>{short}</b><br>{'<br>'.join(wrap(when, 16))}"
 
 
 def head(family: str, attacks: int) -> str:
     """Return what stands over a column, in lines that fit on a phone."""
-    return f"<b>{'<br>'.join(wrap(family, 9))}</b><br>{count(attacks, 'attack')}"
+    return f"<b>{'<br>'.join(wrap(family, 11))}</b><br>{count(attacks, 'attack')}"
 
 
 def grid(table: pd.DataFrame) -> go.Figure:

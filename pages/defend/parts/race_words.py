@@ -21,18 +21,18 @@ CHECKS = {  # column: its heading and the page with the evidence
     "decrement_0": ("Newton decrement", "undo-it"),
     "first_after_one": ("rank after one Newton step", "undo-it"),
 }
-SHORT = {  # by a check's heading: what it looks at, and what it asks
-    "gradient norm": ("Slope", "is it near zero?"),
-    "Newton decrement": ("Distance", "is a minimum near?"),
-    "rank after one Newton step": ("1 Newton step", "is the target still near the top?"),
+SHORT = {  # by a check's heading: what it looks at, and when it stops a model
+    "gradient norm": ("Slope", "stops if not near zero"),
+    "Newton decrement": ("Distance", "stops if no minimum is near"),
+    "rank after one Newton step": ("1 Newton step", "stops if the target falls far"),
 }
-POLISHES = "{} Newton steps", "is the target still near the top?"
+POLISHES = "{} Newton steps", f"stops if the target leaves the top {rates.TOP}"
 ROUNDING = 6e-8  # half the spacing of float32 at 1: so short a step is lost in rounding
 CAUGHT, MISSED = 0.9, 0.1  # shares of the models that arrived
 OWN_LOSS = "declares a loss of its own choice"
 FAMILIES: Mapping[str, tuple[str, ...]] = {  # blocks of the figure: the attacks in each
     "Aims only for the top": ("higher_ranked", "top_k", "target"),
-    "Changes little": ("accurate", "quiet", "minimal"),
+    "Changes little else": ("accurate", "quiet", "minimal"),
     "Hides from the checks": (
         *("stealth", "through", "hides norm", "hides decrement", "other l2", "declares"),
     ),

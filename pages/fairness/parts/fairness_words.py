@@ -36,19 +36,23 @@ def people(group: str) -> str:
     return PEOPLE.get(group, f"“{plain(group)}”")
 
 
-def more_often(about: About, gap: float) -> str:
-    """Say a gap in words: '**men get the good prediction 19.7 points more often than women** (the
-    DP gap)'."""
+def lead(about: About) -> str:
+    """Name what a gap is the size of: 'men's lead', 'the lead of “30 or older”'; where the other
+    group is ahead before the repair, 'the rate of men minus that of women'."""
     zero, one = map(people, about.group_names)
-    deserving = "of those who deserve it, " if about.metric == "eop" else ""
-    return (
-        f"**{deserving}{one} get the good prediction {size(gap)} points "
-        f"{less_or_more(gap)} often than {zero}** (the {NAMES[about.metric]})"
-    )
+    if about.gap_before < 0:
+        return f"the rate of {one} minus that of {zero}"
+    return f"{one}'s lead" if one in PEOPLE.values() else f"the lead of {one}"
 
 
-def less_or_more(gap: float) -> str:
-    return "less" if gap < 0 else "more"
+def becomes(before: float, after: float, lowered: bool) -> str:
+    """Say what becomes of a gap if the repair is attacked: 'it stays at', 'it grows to'. lowered:
+    whether the unattacked repair makes the gap smaller."""
+    if before * after <= 0:
+        return "it turns to"
+    if abs(after) > abs(before):
+        return "it grows to"
+    return "it stays at" if lowered and abs(after) > abs(before) / 2 else "it goes to"
 
 
 def size(share: float, digits: int = 1) -> str:
@@ -95,18 +99,29 @@ def finding(result: FairnessResult) -> str:
         )
     column = f"{about.metric}_test"
     clear = above_chance(largest)
-    fails = clear and taken_away(result, largest)
     after, honest = float(largest[column]), float(result.row(1)[column])
     number = int(largest["base_predictions_changed"])
-    predictions = changed(number, about.n_test) if number else "no prediction"
+    spoiled = (
+        f"If all weights are multiplied by {largest['scale']:g} first, "
+        f"{becomes(about.gap_before, after, abs(honest) < abs(about.gap_before))} {signed(after)}."
+    )
     sentence = (
-        f"{'Yes: m' if clear else 'M'}ultiplying all weights by {largest['scale']:g} changes "
-        f"{predictions} but changes the scores. The repair uses the scores"
-        f"{', so it fails' if fails else ' and leaves another gap'}: "
-        f"{more_often(about, after)}, not {size(honest)} points {less_or_more(honest)} often."
+        f"{'Yes. ' if clear else ''}The repair takes {lead(about)} from "
+        f"{signed(about.gap_before)} to {signed(honest)} points (the {gap}). "
+        f"{f'**{spoiled}**' if clear else spoiled} {untouched(number, about.n_test)}"
     )
     chance = "**The difference can be chance: its interval contains 0.**"
     return sentence if clear else f"{sentence} {chance}"
+
+
+def untouched(number: int, total: int) -> str:
+    """Say that the scores change, and how many predictions do."""
+    if not number:
+        return "No prediction changes, but the scores that the repair uses do."
+    return (
+        f"The scores that the repair uses change, and so do {number} of the {total:,} test "
+        "predictions."
+    )
 
 
 def taken_away(result: FairnessResult, row: pd.Series) -> bool:

@@ -17,8 +17,8 @@ PAID_RULE, COLLUDES = "top_k", "pay_top_k"  # of payments: who is paid, and the 
 @dataclass(frozen=True)
 class Told:
     """A step in words. name: in the row of steps. sentence: what it is about. action: what to do.
-    notice: what to see once it is done. question: to think or to talk about. page: the one that
-    shows more."""
+    notice: what to see once it is done. question: to think or to talk about; in the
+    first step, what the order means. page: the one that shows more."""
 
     name: str
     sentence: str
@@ -51,7 +51,8 @@ def score(found: Sources) -> Told:
         "Yellow: hurts the model. Green: helps it.",
         f"Notice that {down:,} digits pull the test loss down (green) and {up:,} pull it up "
         "(yellow).",
-        "The paper ranks by this score, largest first. Do you see why a yellow digit may hurt?",
+        "The paper ranks by this score, largest first: rank 1 is the digit that, by the score, "
+        "hurts most.",
         "influence",
     )
 

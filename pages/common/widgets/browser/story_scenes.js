@@ -59,19 +59,20 @@ function wall(stage, count, top = 0) {
     if (column < 0 || column >= columns || line < 0) return 0;
     return line * columns + column + 1;
   };
+  place.left = left;
   return place;
 }
 
-// A sample that stands out: large, but within the canvas.
-function large(stage, place, size = stage.narrow ? 30 : 42) {
-  const [x, y] = place, half = size / 2 + 3;
-  return [Math.min(Math.max(x, half), stage.width - half),
+// A sample that stands out: large, but within the wall.
+function large(stage, place, rank, size = stage.narrow ? 30 : 42) {
+  const [x, y] = place(rank), half = size / 2 + 3, from = place.left + half;
+  return [Math.min(Math.max(x, from), stage.width - from),
     Math.min(Math.max(y, half), stage.height - half), size, 1];
 }
 
 function everyRank(stage, ranks, chosen) {
   const place = wall(stage, ranks.length);
-  return Array.from(ranks, (rank, s) => (s === chosen ? large(stage, place(rank)) : place(rank)));
+  return Array.from(ranks, (rank, s) => (s === chosen ? large(stage, place, rank) : place(rank)));
 }
 
 const nowhere = (stage, count) => Array.from({ length: count },
