@@ -16,7 +16,7 @@ LOOKS = (
     ("in between", OPEN),
     (f"attack wins: {MISSED:.0%} or fewer stopped", BAD),
 )
-ROW, AROUND = 70, 116  # px: height of a row of cells; height of heads and legend together
+ROW, AROUND = 76, 116  # px: height of a row of cells; height of heads and legend together
 
 
 def look(stopped: int, of: int) -> int:
@@ -33,8 +33,9 @@ def row_name(check: str) -> str:
 
 
 def head(family: str, attacks: int) -> str:
-    """Return what stands over a column, in lines that fit on a phone."""
-    return f"<b>{'<br>'.join(wrap(family, 11))}</b><br>{count(attacks, 'attack')}"
+    """Return what stands over a column: two lines as even as can be, which fit on a phone."""
+    width = next(width for width in range(1, len(family) + 1) if len(wrap(family, width)) <= 2)
+    return f"<b>{'<br>'.join(wrap(family, width))}</b><br>{count(attacks, 'attack')}"
 
 
 def grid(table: pd.DataFrame) -> go.Figure:
