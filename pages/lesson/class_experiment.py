@@ -19,7 +19,7 @@ from pages.common.samples import Samples
 from pages.common.widgets import charts
 from pages.common.widgets.blocks import portrait
 from pages.common.words.code_names import data_name
-from pages.common.words.rate_words import top
+from pages.common.words.rate_words import share, top
 from pages.common.words.wording import count
 from pages.lesson.parts import lesson_state, steps
 from pages.lesson.parts import lesson_words as words
@@ -84,6 +84,7 @@ def begin_form(form: Form) -> None:
         lesson_state.RADIUS,
         nearest=True,
         carried=False,
+        words=share,
     )
     st.button("Begin the lesson", type="primary", key="begin", on_click=begin)
 

@@ -21,7 +21,7 @@ PAGE = registry.page("join")
 LINKS = (("lesson", "The lesson →"), ("wall", "The wall →"), ("results", "The queue →"))
 BEFORE = (
     "**No class is open here yet.** Students: ask your teacher for the QR code or the address. A "
-    "class plays four steps:"
+    "class goes like this:"
 )
 ALONE = "Play the four steps by yourself. Everything in the lab is open to you."
 TEACHER = "Type this in a terminal, in the lab's folder. You get the QR code and a link."

@@ -100,7 +100,7 @@ def test_one_visitor_alone_plays_a_lesson_to_its_end(
     assert not listed.exception
     (table,) = [d.value for d in listed.dataframe if "asked for" in d.value]
     (asked,) = table["asked for"]
-    assert asked.startswith("radius 0.5, top 3")
+    assert asked.startswith("model moves 50%, top 3")
     assert "Zoë" not in asked
 
 

@@ -33,7 +33,7 @@ def test_the_finding_is_the_ratio_at_the_larger_size(
     app = open_page(PAGE)
     said = words(app)
     assert not app.exception
-    assert "gradient in 100 times less time than automatic differentiation**" in said
+    assert "gradient 100 times faster than automatic differentiation**" in said
     assert "and in 100 times less memory." in said
     assert "The same gradient, computed three ways" in said
     assert "one such gradient, here of 75,813 parameters" in said

@@ -24,16 +24,15 @@ def least_alike(result: ConditioningResult) -> float:
 
 @shelf.kept
 def finding(result: ConditioningResult) -> str:
-    """Say how few of the first samples stay where another damping is chosen."""
+    """Say how few of the first samples stay where another damping is chosen, and what it is for."""
     rows = result.by_damping
     others = rows[(rows["model"] == "honest") & (rows["damping"] != result.damping)]
     least = round(FIRST * others["kept"].min())
     only = "only " if least <= FIRST / 2 else ""
-    much = "much of a ranking" if least <= FIRST / 2 else "part of a ranking"
+    verdict = "Yes" if only else "No" if least == FIRST else "In part"
     return (
-        f"**A number chosen by hand, the damping, decides {much}: with {least_alike(result):g} "
-        f"instead of the paper's {result.damping:g}, {only}{least} of the top ten samples stay.** "
-        "Ask which damping was used before you trust a ranking."
+        f"**{verdict}: with {least_alike(result):g} instead of the paper's {result.damping:g}, "
+        f"{only}{least} of the top ten stay.** The damping keeps scores from growing without bound."
     )
 
 
@@ -42,16 +41,6 @@ def first_ten_title(result: ConditioningResult, damping: float) -> str:
     """Say how many of the first ten samples stay at a damping."""
     kept = round(FIRST * result.at("honest", damping)["kept"])
     return f"With damping {damping:g}, {kept} of the paper's top ten stay"
-
-
-@shelf.kept
-def first_ten_caption(result: ConditioningResult) -> str:
-    """Say what the bars count, and what a damping is for."""
-    return (
-        "Each bar counts the samples that stay among the first ten when the paper's damping, "
-        f"{result.damping:g}, is replaced. A score is divided by the curvature of the loss. The "
-        "damping is added to it, so that no score grows without bound. No value of it is right."
-    )
 
 
 @shelf.kept

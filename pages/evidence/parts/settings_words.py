@@ -7,6 +7,7 @@ from functools import cache
 from engine.experiments import EXPERIMENTS
 from engine.results.library import Entry
 from pages.common.words.code_names import in_words
+from pages.common.words.rate_words import share
 
 MOST, ROOM = 2, 34  # settings of a row, and characters
 USUAL, MORE = "usual settings", " …"
@@ -43,8 +44,8 @@ PHRASES: Mapping[str, str] = {  # the fields that a row may name, the most telli
     "l2": "L2 {}",
     "damping": "damping {}",
     "n_targets": "{} targets",
-    "radius": "radius {}",
-    "radii": "radius {}",
+    "radius": "model moves {}",
+    "radii": "model moves {}",
     "set_sizes": "sets of {}",
     "train_sizes": "{} training samples",
     "stealth": "weight of hiding {}",
@@ -61,6 +62,7 @@ PHRASES: Mapping[str, str] = {  # the fields that a row may name, the most telli
     "subsets": "{} models",
     "probes": "{} random directions",
 }
+RADII = ("radius", "radii")  # said as the pages say them, as a share of the weights' size
 SHORTER = {"higher_ranked": "the paper's attack", "quiet": "keep ranks"}
 SEVERAL = {  # of several values, how many there are
     "objectives": "{} goals",
@@ -72,11 +74,14 @@ SEVERAL = {  # of several values, how many there are
 
 
 def phrase(name: str, value: object) -> str:
-    """Return a setting in words: 'radius 0.3', '3 goals', 'sets of 1 to 100'."""
+    """Return a setting in words: 'model moves 30%', '3 goals', 'sets of 1 to 100'."""
     values = list(value) if isinstance(value, list | tuple) else [value]
     if len(values) > 1 and name in SEVERAL:
         return SEVERAL[name].format(len(values))
-    said = [in_few_words(v) for v in values]
+    said = [
+        share(v) if name in RADII and isinstance(v, int | float) else in_few_words(v)
+        for v in values
+    ]
     return PHRASES[name].format(said[0] if len(said) == 1 else f"{said[0]} to {said[-1]}")
 
 

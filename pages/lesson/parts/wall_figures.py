@@ -55,18 +55,19 @@ def before(hits: int, attacks: int, paper: tuple[float, float]) -> go.Figure:
         line={"color": PAPER, "width": 12},
         hovertemplate="%{x:.0%}<extra>the paper</extra>",
     )
-    figure.add_annotation(
-        x=1, y="the paper", yshift=22, showarrow=False, xanchor="right",
-        text=f"{100 * paper[0]:.0f} to {paper[1]:.0%} on three data sets",
-        font={"size": FONT, "color": PAPER},
-    )  # fmt: skip
+    spans = f"{100 * paper[0]:.0f}–{paper[1]:.0%}, range over three data sets"
+    for row, text, colour in (
+        ("the paper", spans, PAPER),
+        ("this lab", f"{rate:.0%}, with its 95% interval", ATTACKED),
+    ):
+        figure.add_annotation(
+            x=1, y=row, yshift=22, showarrow=False, xanchor="right", text=text,
+            font={"size": FONT, "color": colour},
+        )  # fmt: skip
     figure.add_scatter(
         x=[rate],
         y=["this lab"],
-        mode="markers+text",
-        text=[f"{rate:.0%}"],
-        textposition="top center",
-        textfont={"size": FONT, "color": ATTACKED},
+        mode="markers",
         marker={"color": ATTACKED, "size": 16},
         error_x={
             "type": "data",

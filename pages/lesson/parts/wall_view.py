@@ -58,9 +58,8 @@ def before(dataset: str, k: int, radius: float) -> None:
         table=lambda: wall_figures.compared(hits, attacks, words.PAPER),
         results=(stored,),
         caption=f"This lab: the model moves by at most {share(radius)}, data set "
-        f"“{data_name(dataset)}”; the bar is a 95% interval. A sample counts here if it is in "
-        f"{top(k)}, whatever accuracy is lost. The paper's bar spans its three data sets, each at "
-        "its best radius.",
+        f"“{data_name(dataset)}”. The paper: as far as works best. A sample counts here if it is "
+        f"in {top(k)}, even if the model loses accuracy.",
     ).show()
 
 
