@@ -384,7 +384,7 @@ def test_settings_tell_results_apart() -> None:
     images = {text for (name, _), text in by_entry.items() if name == "explain"}
     assert images == {f"test image {i}" for i in (0, 43, 61, 174, 202, 274)}
     sweeps = [text for (name, _), text in by_entry.items() if name == "sweep"]
-    assert "50 targets, model moves 5% to 100%" in sweeps
+    assert "50 targets, model moves 5%–100%" in sweeps
     assert any(text.endswith(" …") for text in sweeps)
     assert set(by_entry.values()) >= {"usual settings", "equal opportunity"}
 

@@ -82,7 +82,8 @@ def phrase(name: str, value: object) -> str:
         share(v) if name in RADII and isinstance(v, int | float) else in_few_words(v)
         for v in values
     ]
-    return PHRASES[name].format(said[0] if len(said) == 1 else f"{said[0]} to {said[-1]}")
+    between = "–" if name in RADII else " to "  # a row has no room for more
+    return PHRASES[name].format(said[0] if len(said) == 1 else f"{said[0]}{between}{said[-1]}")
 
 
 def in_few_words(value: object) -> str:
