@@ -49,7 +49,10 @@ def radius_title(own: pd.DataFrame, lost: pd.Series, tolerance: float | None) ->
     if best == own["radius"].max():
         return f"A model that moves farther brings more samples to the top{dearer(lost)}"
     if tolerance is not None:
-        return f"A model that moves by {rate_words.share(best)} brings the most samples to the top"
+        return (
+            f"Within {100 * tolerance:g} points, a model that moves by {rate_words.share(best)} "
+            "brings the most samples to the top"
+        )
     return f"Beyond {rate_words.share(best)}, no more samples get to the top"
 
 
@@ -85,7 +88,8 @@ def at_a_price(stored: Stored, view: RateView) -> FigureBlock:
         values=(found, view.tolerance),
         results=(stored,),
         caption="Rows: how far the model may move, as a share of its weights' size (the paper's "
-        "radius). Ranking kept: 1 is the honest ranking, 0 a random one. Both columns: medians. "
+        "radius). Ranking similarity: 1 is the honest ranking, 0 a random one. Both columns: "
+        "medians. "
         f"{rate_words.interval(highest(own).iloc[0])}",
     )
 

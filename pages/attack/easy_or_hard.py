@@ -102,7 +102,7 @@ def fifths_block(
     parts = fifths_figure.fifths(tried)
     return FigureBlock(
         name=f"fifths-top-{k}",
-        title=fifths_figure.title(parts, radius),
+        title=fifths_figure.TITLE,
         kind="Attacked samples in fifths by the sensitivity of their score: how many of each move",
         build=fifths_figure.by_fifth,
         values=(parts, radius),
@@ -232,7 +232,7 @@ def page() -> None:
     others = moved_targets.attempts(moved_targets.at_radius(others, radius), result, k, radius)
     marked = with_others(tried, others)
     found = moved_targets.prediction("norm", tried, n)
-    st.markdown(ease_words.finding(result, found))
+    st.markdown(ease_words.finding(result, tried, found, radius))
     ringed: list[int] = []
     if swept is not None:
         figure, asks = st.columns([7, 5], gap="medium")

@@ -40,8 +40,11 @@ def test_question_answer_and_figure_stand_beside_the_bet(open_page: Open) -> Non
     assert not app.exception
     assert not app.warning
     assert "Can you tell which samples are easy to move to the top of the ranking?" in said
-    assert "A little: over all distances tried, sensitive samples tend to move more easily" in said
-    assert "10 of the 10 most sensitive samples arrive, and 8 of the 10 least sensitive" in said
+    assert (
+        "Hardly: 10 of the 10 most sensitive samples move, and 8 of the 10 least, which may" in said
+    )
+    assert fifths_figure.TITLE in said
+    assert "Over all distances together, sensitive samples move more easily" in said
     assert "may be chance: the 95% intervals are 49% to 94% and 72% to 100%" in said
     assert "precomputed" in said
     assert len(app.get("plotly_chart")) == 1
@@ -61,21 +64,29 @@ def test_question_answer_and_figure_stand_beside_the_bet(open_page: Open) -> Non
 @pytest.mark.parametrize(
     ("correlation", "interval", "said"),
     [
-        (-0.8, (-0.9, -0.6), "Yes: over all distances tried"),
-        (-0.4, (-0.6, -0.2), "A little: over all distances tried"),
+        (-0.4, (-0.6, -0.2), "sensitive samples move more easily"),
         (0.4, (0.2, 0.6), "sensitive samples are harder to move"),
-        (-0.1, (-0.4, 0.2), "No: how sensitive"),
+        (-0.1, (-0.4, 0.2), "it may be chance as well"),
     ],
 )
-def test_the_answer_follows_from_the_correlation(
+def test_what_all_distances_tell_follows_from_the_correlation(
     correlation: float, interval: tuple[float, float], said: str
 ) -> None:
-    norms = published_results.request_of("sensitivity", "digits")
-    assert norms is not None
-    stored = door.find_published("sensitivity", norms)
-    assert stored is not None
     found = moved_targets.Prediction(correlation, Interval(*interval), 0.5, Interval(0.0, 1.0))
-    assert said in ease_words.finding(stored.result, found)
+    assert said in ease_words.over_all(found)
+
+
+def test_too_few_attacks_and_none_are_said() -> None:
+    request = published_results.request_of("sensitivity", "digits")
+    assert request is not None
+    stored = door.find_published("sensitivity", request)
+    assert stored is not None
+    few = moved_targets.ATTACKS.head(0)
+    assert ease_words.norms_title(stored.result) in ease_words.finding(
+        stored.result, few, None, 0.3
+    )
+    tried = pd.DataFrame({"norm": [1.0, 2.0], "least": [0.1, 0.3]})
+    assert "It cannot be told here" in ease_words.finding(stored.result, tried, None, 0.3)
 
 
 def test_a_bar_and_its_count_are_of_the_samples_that_move() -> None:
@@ -100,16 +111,19 @@ def test_a_bar_and_its_count_are_of_the_samples_that_move() -> None:
 @pytest.mark.parametrize(
     ("first", "last", "said", "doubt"),
     [
-        ((8, 10), (10, 10), "10 of the 10 most sensitive samples arrive, and 8 of the 10 least",
+        ((8, 10), (10, 10), "Hardly: 10 of the 10 most sensitive samples move, "
+         "and 8 of the 10 least, which may be chance.",
          "At this distance alone, the difference may be chance"),
-        ((1, 10), (10, 10), "10 of the 10 most sensitive samples arrive, and 1 of the 10 least",
+        ((1, 10), (10, 10), "A little: 10 of the 10 most sensitive samples move, "
+         "and 1 of the 10 least.",
          "Chance hardly explains this difference"),
-        ((10, 10), (3, 10), "3 of the 10 most sensitive samples arrive, and 10 of the 10 least",
+        ((10, 10), (3, 10), "No: 3 of the 10 most sensitive samples move, and 10 of the 10 least.",
          "Chance hardly explains this difference"),
-        ((5, 10), (5, 10), "5 of the 10 most sensitive samples arrive, and 5 of the 10", ""),
+        ((5, 10), (5, 10), "No: 5 of the 10 most sensitive samples move, "
+         "and 5 of the 10 least.", ""),
     ],
 )  # fmt: skip
-def test_title_and_doubt_say_what_the_counts_carry(
+def test_answer_and_doubt_say_what_the_counts_carry(
     first: tuple[int, int], last: tuple[int, int], said: str, doubt: str
 ) -> None:
     rows = [
@@ -118,7 +132,7 @@ def test_title_and_doubt_say_what_the_counts_carry(
         for least, n in ((0.3, moved), (np.inf, of - moved))
     ]
     found = pd.DataFrame(rows)
-    assert fifths_figure.title(found, 0.3).startswith(said)
+    assert ease_words.by_ends(found, 0.3).startswith(said)
     noted = fifths_figure.doubt(found, 0.3)
     assert noted.startswith(doubt) and bool(noted) == bool(doubt)
     for moved, of in (first, last):
@@ -130,9 +144,9 @@ def test_it_begins_where_the_ends_differ(open_page: Open) -> None:
     """At the radius of the highest rate all samples of CIFAR-10 move: a smaller one tells more."""
     app = open_page(PAGE, dataset="cifar10_5000_2000_effnetlite2")
     assert app.selectbox(key="radius").value == 0.1
-    assert "4 of the 4 most sensitive samples arrive, and 2 of the 4" in words(app)
+    assert "4 of the 4 most sensitive samples move, and 2 of the 4" in words(app)
     app.selectbox(key="radius").set_value(0.3).run()
-    assert "arrive, and 4 of the 4 least sensitive" in words(app)
+    assert "samples move, and 4 of the 4 least" in words(app)
 
 
 def test_the_searched_radius_is_compared_with_the_norm(open_page: Open) -> None:

@@ -71,7 +71,7 @@ RESULTS = (
         lambda d: r.retraining_numbers(d)[:1],
     ),
     result(r"l2 [\d.]+, damping [\d.]+: Pearson", lambda d: r.retraining_numbers(d)[1:]),
-    result(r"^\d+ of the \d+ most sensitive samples arrive", r.most_and_least),
+    result(r"\d+ of the \d+ most sensitive samples move, and", r.most_and_least),
     result(
         r"^(At this distance alone, the difference|Chance hardly explains this difference)",
         targets.intervals_of_ends,
@@ -150,7 +150,7 @@ RESULTS = (
     result(r"^\d+ of \d+ targets move under every variant$", shown.moved_by_all),
     result(r"^(no target|\d+) under none; ", shown.moved_by_few),
     result(r"^The paper's attack misses \d+ that", more.not_contained),
-    result(r"^A model that moves by \d+% brings the most samples", shown.too_far),
+    result(r"^Within \d+ points, a model that moves by \d+% brings the most", shown.too_far),
     result(r"^Success is \d+% at", r.cost_by_radius),
     result(
         r"^Fewer competitors, easier: \d+% with [\d,]+ training samples$", shown.smallest_training
@@ -381,7 +381,7 @@ NO_RESULT = (
         r"^Models pulled to the top 1",
         r"^Each at its best radius or weight",
         r"^The model may go as far as radius",
-        r"^Ranking kept: 1 is the honest ranking",
+        r"^Ranking similarity: 1 is the honest ranking",
         r"^“The top” is ranks? 1",
         r"^The lower half shows how much of the honest order is left",
         r"^Of \d+ targets at radius",
@@ -454,7 +454,7 @@ NO_RESULT = (
         DEFINITION,
         r"^The linear datamodelling score is the rank correlation of its test loss",
         r"^The slope is the norm of the training loss's gradient",
-        r"^2: (raise it, lower|the paper's attack: also)",
+        r"^2: (raise it, push down|the paper's attack: also)",
         r"^A sample counts here when|^The page on costs gives an attack",
         r"^(Definition|Equation|Theorem) \d[., ]|^Algorithm \d, |^Algorithm 3 that hides",
         r"^(Scores \(Definition|The rank of a sample is 1 plus|Spearman compares|AUC: how often)",

@@ -13,8 +13,8 @@ from tests.support.recomputed import LIMIT, Numbers, hits, only, results
 Row = list[float | str]  # numbers of a sentence in their order, and words that stand in it
 NAMES = {
     "target": "raising the target alone",
-    "top_k": "lowering the samples in the top",
-    "higher_ranked": "lowering all samples above it",
+    "top_k": "pushing down the top",
+    "higher_ranked": "pushing down all above the target",
     "restarts": "starting at random",
 }
 

@@ -78,7 +78,7 @@ def test_the_order_of_the_variants_decides_about_table_2():
     assert agrees.verdict == REPRODUCED
     assert agrees.here == "success is 0.20, 0.50, 0.50 and 0.90 at k = 1"
     assert not_so.verdict == DIFFERS
-    assert "lowering all samples above it does worse" in not_so.why
+    assert "pushing down all above the target does worse" in not_so.why
     on_digits, on_wine = (
         comparisons.Comparison(**{**vars(found), "data": data})
         for found, data in ((agrees, "digits"), (not_so, "wine"))

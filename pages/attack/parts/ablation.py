@@ -22,15 +22,15 @@ RESTARTS = "restarts"  # the variant that is not an objective of its own
 ACCURATE = "accurate"  # ours
 VARIANTS = {  # the paper's
     "target": "raise the target alone",
-    "top_k": "raise it, lower the samples in the top",
-    "higher_ranked": "raise it, lower all samples above it",
+    "top_k": "raise it, push down the top",
+    "higher_ranked": "raise it, push down all above it",
     RESTARTS: "the paper's attack: also from random starts",
 }
 LABELS = {**VARIANTS, ACCURATE: "ours: also keeps the model accurate"}
 NAMES = {  # in sentences
     "target": "raising the target alone",
-    "top_k": "lowering the samples in the top",
-    "higher_ranked": "lowering all samples above it",
+    "top_k": "pushing down the top",
+    "higher_ranked": "pushing down all above the target",
     RESTARTS: "starting at random",
     ACCURATE: "keeping the model accurate",
 }
@@ -187,9 +187,10 @@ def finding(best: pd.DataFrame, view: RateView) -> str:
     before, after = max(
         pairwise(rows), key=lambda step: rows[step[1]]["rate"] - rows[step[0]]["rate"]
     )
+    top = "rank 1" if view.k == 1 else words.top(view.k)
     said = (
-        f"{sentence_case(NAMES[after])} helps most: {words.hits(rows[after])} samples reach "
-        f"{words.top(view.k)} instead of {rows[before]['successes']}."
+        f"{sentence_case(NAMES[after])} helps most: {words.hits(rows[after])} samples reach {top}, "
+        f"against {rows[before]['successes']} by {NAMES[before]}."
     )
     if rows[after]["rate"] <= rows[before]["rate"]:
         said = "No part of the attack helps here."

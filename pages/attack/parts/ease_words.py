@@ -1,7 +1,10 @@
 """What *Easy or hard?* says: whether sensitivity tells which samples move, and how exact it is."""
 
+import pandas as pd
+
 from engine.experiments import SensitivityResult
-from pages.attack.parts import moved_targets
+from engine.statistics import wilson_interval
+from pages.attack.parts import fifths_figure, moved_targets
 from pages.common.figures.axes import thinning
 from pages.common.keeping import shelf
 from pages.common.words.wording import count
@@ -11,25 +14,39 @@ QUESTION = "Can you tell which samples are easy to move to the top of the rankin
 
 
 @shelf.kept
-def finding(result: SensitivityResult, found: moved_targets.Prediction | None) -> str:
-    """Ask, and answer in one line: are samples whose score is more sensitive easier to move?"""
-    if found is None:
+def finding(
+    result: SensitivityResult,
+    tried: pd.DataFrame,
+    found: moved_targets.Prediction | None,
+    radius: float,
+) -> str:
+    """Ask, and answer with the fifths that are drawn, or say why none are. tried: of
+    `moved_targets.attempts`; found: what they predict, None where they predict nothing."""
+    if tried.empty:
         return f"{QUESTION} **{norms_title(result)}.**"
-    if not found.tells:
-        said = "No: how sensitive its score is does not tell how easily a sample moves."
-    elif found.correlation > 0:
-        said = "No, the reverse: over all distances tried, sensitive samples are harder to move."
-    else:
-        lead = "Yes" if moved_targets.strength(found) == "well" else "A little"
-        said = f"{lead}: over all distances tried, sensitive samples tend to move more easily."
-    return f"{QUESTION} **{said}** {MEANT}"
+    if found is None or len(tried) < fifths_figure.FEWEST:
+        return f"{QUESTION} **It cannot be told here: too few attacks, or all ended alike.**"
+    return f"{QUESTION} **{by_ends(fifths_figure.fifths(tried), radius)}** {MEANT}"
+
+
+def by_ends(parts: pd.DataFrame, radius: float) -> str:
+    """Answer with how many of the most and of the least sensitive samples move within `radius`.
+    parts: of `fifths_figure.fifths`."""
+    (few, least), (many, most) = fifths_figure.ends(parts, radius)
+    counts = f"{many} of the {most} most sensitive samples move, and {few} of the {least} least"
+    if many / most <= few / least:
+        return f"No: {counts}."
+    if wilson_interval(few, least).overlaps(wilson_interval(many, most)):
+        return f"Hardly: {counts}, which may be chance."
+    return f"A little: {counts}."
 
 
 def over_all(found: moved_targets.Prediction) -> str:
-    """Say whether all radii together tell more than chance."""
+    """Say whether all radii together tell more than chance, and what."""
     if not found.tells:
         return "Over all distances together, it may be chance as well."
-    return "Over all distances together, it is more than chance: see “Target by target”."
+    easily = "are harder to move" if found.correlation > 0 else "move more easily"
+    return f"Over all distances together, sensitive samples {easily}: see “Target by target”."
 
 
 def norms_title(result: SensitivityResult) -> str:

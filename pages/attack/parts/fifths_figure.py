@@ -13,6 +13,7 @@ from pages.common.words import rate_words
 
 FEWEST = 10  # targets that are drawn in fifths
 BARS = 0.8  # of the figure's width; the counts stand to the right of it
+TITLE = "How many samples arrive, by how sensitive their score is"
 PLACES = ("least sensitive", "less", "medium", "more", "most sensitive")
 
 
@@ -61,15 +62,6 @@ def telling_radius(found: pd.DataFrame, radius: float) -> float:
     return max(tried, key=apart) if not apart(radius) and tried else radius
 
 
-def title(found: pd.DataFrame, radius: float) -> str:
-    """Say how many of both ends move within `radius`, as the bars show. found: of `fifths`."""
-    (few, least), (many, most) = ends(found, radius)
-    return (
-        f"{many} of the {most} most sensitive samples arrive, and {few} of the {least} least "
-        "sensitive"
-    )
-
-
 def doubt(found: pd.DataFrame, radius: float) -> str:
     """Say whether the difference of both ends within `radius` may be chance, with its intervals;
     nothing where they do not differ. found: of `fifths`."""
@@ -87,7 +79,7 @@ def doubt(found: pd.DataFrame, radius: float) -> str:
 
 def by_fifth(found: pd.DataFrame, radius: float) -> go.Figure:
     """Draw a bar for each fifth: how many of its targets move within `radius`, with the count
-    beside it. Both ends, which the title compares, are darker. found: of `fifths`."""
+    beside it. Both ends, which the page's answer compares, are darker. found: of `fifths`."""
     parts = moved_at(found, radius)
     moved, of = (np.array(values) for values in zip(*parts, strict=True))
     between = len(parts) - 2

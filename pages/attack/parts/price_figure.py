@@ -11,8 +11,8 @@ from pages.common.frames import named_rows
 from pages.common.keeping import shelf
 from pages.common.words import rate_words
 
-BARS = 0.66  # of the figure's width; the two columns of numbers stand to the right of it
-LOST, KEPT = 0.79, 0.95  # where their middles are
+BARS = 0.58  # of the figure's width; the two columns of numbers stand to the right of it
+LOST, KEPT = 0.71, 0.95  # where their middles are
 DIGIT = 0.018  # of the longest bar: what a part must have for each digit of its number
 
 
@@ -101,7 +101,7 @@ def outcomes(found: pd.DataFrame, names: list[str], tolerance: float | None) -> 
 
 def _losses(figure: go.Figure, found: pd.DataFrame) -> None:
     """Write the two columns of numbers beside the bars of `by_price`."""
-    heads = ((LOST, "points<br>lost"), (KEPT, "ranking<br>kept"))
+    heads = ((LOST, "median<br>points lost"), (KEPT, "ranking<br>similarity"))
     for x, text in heads:
         figure.add_annotation(
             x=x,
