@@ -160,8 +160,7 @@ def live(stored: Stored, exponent: float | None) -> None:
     )
     st.caption(
         f"Each dot is one training sample, with its scores for {result.queries:,} test samples. "
-        f"Ringed: sample {result.target}, which each cheat wants at the top. Both liars report "
-        "true scores of all others."
+        f"{words.rings(result)}"
         f"{mark_origin(badge_of(stored))}"
     )
 

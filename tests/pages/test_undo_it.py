@@ -80,8 +80,8 @@ def test_the_finding_and_the_figure(open_page: Open, measured: None) -> None:
         "Attackers who know of polishing keep 1 of 1 after one step and 0 after 2."
     )
     assert "Does each model's top sample stay in the top ten?" in text
-    assert "Of 1 attackers who know the check, 1 are left after 1 step and 0 after 2." in text
-    assert "Of 4 honest models, 1 fall out." in text
+    assert "Attackers who know this check hold out longer, but after 2 steps none is left." in text
+    assert "Some honest models' first sample falls out too." in text
     assert len(app.get("plotly_chart")) == 1, "the rest is folded"
     assert "The 2 malicious models are of 1 kind of attack, on 1 sample" in words(unfold(app))
 

@@ -61,6 +61,14 @@ def attacked_flagged(_: str) -> Numbers:
     return [limit(), (moved >= limit()).sum(), len(moved)]
 
 
+def knowing_pass(_: str) -> Numbers:
+    """Targets that an attacker who knows the check brings to the top unflagged, and all that such
+    an attacker brings to the top."""
+    rows = defence()[0].query("kind == 'adaptive' and stealth > 0 and success")
+    passed = rows.loc[rows["gradient_norm"] < limit(), "target"]
+    return [passed.nunique(), rows["target"].nunique()]
+
+
 def attacked_elsewhere(_: str) -> Numbers:
     return attacked_flagged("")[2:]
 
@@ -140,17 +148,17 @@ def settled(_: str) -> Numbers:
     return [result.queries, result.gradient_ranks[0]]
 
 
-def knowing_stay(_: str) -> Numbers:
-    """Models by attackers who know the check, how many stay after one step, and the first step that
-    leaves none."""
+def more_than_parameters(_: str) -> Numbers:
+    """The parameters of the audited model, and how many scores of each sample are audited."""
+    result = only("audit", "digits")
+    return [result.parameters, result.queries]
+
+
+def knowing_gone(_: str) -> Numbers:
+    """The first step that leaves no model of an attacker who knows the check in the top."""
     knows = polish_groups()[1]
     stay = [int((knows[f"rank_{step}"] <= 10).sum()) for step in range(6)]
-    return [len(knows), stay[1], 1, 0, stay.index(0)]
-
-
-def honest_fall(_: str) -> Numbers:
-    honest = polish_groups()[2]
-    return [(honest["rank_1"] > 10).sum(), len(honest)]
+    return [stay.index(0)]
 
 
 def through_the_step(_: str) -> Numbers:

@@ -144,6 +144,9 @@ def test_words_follow_the_numbers(result):
     honest = result.rank("honest")
     said = audit_words.finding(result)
     assert "One cheat of three is caught: the liar who invents numbers." in said
+    assert "The model has 15 parameters, so of one sample's 60 true scores some follow" in said
+    few = audit_words.why_caught(replace(result, parameters=60))
+    assert few == "Of one sample's 60 true scores some follow from the others."
     rank = int(result.gradient_ranks[0])
     assert f"of a sample's 60 scores, {rank} settle the others" in audit_words.impossible(result)
     assert audit_words.title(result) == (
@@ -158,6 +161,16 @@ def test_words_follow_the_numbers(result):
     table = audit_words.residual_table(result)
     assert len(table) == 60
     assert set(table) == {"sample"} | {f"{w}_{p}" for w in ("residual", "score") for p in PLAYERS}
+
+
+def test_the_careful_liar_s_ring_is_explained_where_it_lies_left(result):
+    place, t = list(PLAYERS).index("careful"), result.target
+    for residual, told in ((0.0, True), (1.0, False)):
+        residuals = result.residuals.copy()
+        residuals[place, t] = residual
+        said = audit_words.rings(replace(result, residuals=residuals))
+        assert f"Ringed: sample {t}, " in said
+        assert ("made to fit exactly" in said) == told
 
 
 def test_words_for_what_has_never_been_seen(result):

@@ -39,13 +39,37 @@ def finding(result: AuditResult) -> str:
     accused = f" {count(false, 'row')} of the honest calculator are accused." if false else ""
     if caught == ["liar"] and not false:
         return (
-            "**One cheat of three is caught: the liar who invents numbers.** True scores fit "
-            "together: some determine all others. Invented numbers do not fit. A careful liar's "
-            "scores fit, and so do those of a malicious model."
+            f"**One cheat of three is caught: the liar who invents numbers.** {why_caught(result)} "
+            "Only invented numbers break this rule."
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""
     return f"The audit caught {who}{free}.{accused}"
+
+
+def why_caught(result: AuditResult) -> str:
+    """Say why nobody can choose all true scores of one sample freely: the queries' gradients have
+    a rank below their number, which is certain with more queries than parameters."""
+    if result.queries > result.parameters:
+        return (
+            f"The model has {result.parameters:,} parameters, so of one sample's "
+            f"{result.queries:,} true scores some follow from the others."
+        )
+    return f"Of one sample's {result.queries:,} true scores some follow from the others."
+
+
+def rings(result: AuditResult) -> str:
+    """Say which sample is ringed, and why the careful liar's ring lies left, where it does."""
+    careful = float(result.residuals[list(PLAYERS).index("careful"), result.target])
+    left = (
+        " The careful liar's ring lies left, because its false scores are made to fit exactly."
+        if careful < result.residuals[0].min()
+        else ""
+    )
+    return (
+        f"Ringed: sample {result.target}, which each cheat wants at the top. Both liars lie about "
+        f"it alone.{left}"
+    )
 
 
 def impossible(result: AuditResult) -> str:

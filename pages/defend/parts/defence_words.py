@@ -21,13 +21,13 @@ def finding(table: pd.DataFrame, threshold: float) -> str:
     honest ones and who passes."""
     by = {kind: part["gradient_norm"] >= threshold for kind, part in table.groupby("kind")}
     flagged = by["attacked"][table["success"].reindex(by["attacked"].index)]
-    able, targets = rates.passing_norms(table)
+    able, _ = rates.passing_norms(table)
     limit = number(float(f"{threshold:.2g}"))  # two digits, as at the slider
     begin = ANSWERS[quantity(int(flagged.sum()), len(flagged))]
     return (
         f"**{begin}: with the limit at {limit}, the check flags {flagged.sum()} of "
         f"{count(len(flagged), 'malicious model')}.** But an attacker who knows the check passes "
-        f"with {quantity(int((able < threshold).sum()), targets)} samples, and "
+        f"with {(able < threshold).sum()} of {len(able)} samples that reach the top, and "
         f"{quantity(int(by['honest'].sum()), len(by['honest']))} honest models are flagged."
     )
 

@@ -107,6 +107,16 @@ def moves(result: DeniableResult, epsilon: float, means: str, tolerance: float |
             font={"size": 14, "color": GREY},
         )
     figure.add_vline(x=epsilon, line={"color": LIMIT, "width": 2, "dash": "dash"})
+    figure.add_annotation(
+        x=epsilon,
+        y=1,
+        yref="paper",
+        xanchor="right" if epsilon > 0.9 * result.limit else "center",
+        yanchor="bottom",
+        text="allowed",
+        showarrow=False,
+        font={"size": 14, "color": LIMIT},
+    )
     figure.update_xaxes(
         title_text="smallest change that moves the sample",
         tickformat=".0%",
@@ -126,8 +136,8 @@ def moves(result: DeniableResult, epsilon: float, means: str, tolerance: float |
         showgrid=False,
         zeroline=False,
     )
-    height = 70 + 38 * (len(arrived) + bool(others))
-    return finish(figure, height, showlegend=False, margin={"t": 8})
+    height = 90 + 38 * (len(arrived) + bool(others))
+    return finish(figure, height, showlegend=False, margin={"t": 28})
 
 
 def label(figure: go.Figure, ends: Sequence[tuple[float, str, str]], limit: float) -> None:

@@ -31,6 +31,7 @@ SAYS = {  # of a calculator: its name, and what it does
     "careful": ("careful liar", "false scores that fit"),
     "attacker": ("attacker", "true scores, malicious model"),
 }
+LIARS = ("liar", "careful")  # whose reports are false for the target alone
 MANY, SMALL, LARGE = 60, 2.4, 3.5  # marks of a row; their radius in px where there are more, or not
 ROUNDING = 10  # times the largest residual of honest scores, which is rounding
 GOLDEN = (5**0.5 - 1) / 2
@@ -126,6 +127,7 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
                 "heights": floats(aside[drawn]),
                 "ringed": int(np.searchsorted(drawn, result.target)),
                 "note": does,
+                "said": f"only sample {result.target}" if player in LIARS else "",
                 "read": place,
             }
         )
@@ -144,7 +146,7 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
         ],
         "words": {
             "label": "The audit, with a tolerance of your own",
-            "slider": "Caught if more than this part does not fit",
+            "slider": "A report is caught when the part that does not fit is larger than",
             "share": True,
             "flagged": "caught",
             "column": "verdict",

@@ -17,6 +17,7 @@ from pages.defend.parts.other_scores_figures import KINDS, alarm_row
 MAIN = ("whole", "knn_shapley")  # the alarm chosen beforehand: its score never sees the model
 UNBROKEN = "\u00a0"  # a space at which no line ends
 FOLLOWS = 0.5  # of influence's move on the log scale: from there another score has moved along
+HARDLY = 0.25  # of influence's move on the log scale: up to there a score has hardly moved
 
 
 def alarm_name(kind: str, score: str) -> str:
@@ -27,15 +28,25 @@ def alarm_name(kind: str, score: str) -> str:
 def follows(result: AttributionsResult) -> tuple[list[str], list[str]]:
     """Return the other scores by which the target has climbed at least half as far as by influence,
     on the log scale of ranks, and those by which it has not."""
-
-    def climb(name: str) -> float:
-        t = result.target
-        return math.log(result.before[name].ranks[t] / result.after[name].ranks[t])
-
-    needed = FOLLOWS * climb("influence")
+    needed = FOLLOWS * climb(result, "influence")
     others = [name for name in SCORE_NAMES if name in result.names and name != "influence"]
-    moved = [name for name in others if needed > 0 and climb(name) >= needed]
+    moved = [name for name in others if needed > 0 and climb(result, name) >= needed]
     return moved, [name for name in others if name not in moved]
+
+
+def climb(result: AttributionsResult, name: str) -> float:
+    """Return how far the target has climbed by a score, on the log scale of ranks."""
+    t = result.target
+    return math.log(result.before[name].ranks[t] / result.after[name].ranks[t])
+
+
+def why_given_away(result: AttributionsResult, stayed: list[str]) -> str:
+    """Say what the scores that did not move along did: 'they hardly move'."""
+    most = max(abs(climb(result, name)) for name in stayed)
+    one = len(stayed) == 1
+    if most <= HARDLY * climb(result, "influence"):
+        return "it hardly moves" if one else "they hardly move"
+    return "it does not move along" if one else "they do not move along"
 
 
 def ranks(result: AttributionsResult, names: list[str]) -> str:
@@ -72,8 +83,8 @@ def finding(result: AttributionsResult) -> str:
     which = listed([SCORE_NAMES[name] for name in stayed])
     give = "gives" if len(stayed) == 1 else "give"
     return (
-        f"**Yes, {len(stayed)} of the {many} other scores {give} it away.** {took}; {which} did "
-        "not move along."
+        f"**Yes, {len(stayed)} of the {many} other scores {give} it away, because "
+        f"{why_given_away(result, stayed)}: {which}.** {took}."
     )
 
 

@@ -68,29 +68,26 @@ def finding(table: pd.DataFrame) -> str:
 
 
 def knowing_stay(table: pd.DataFrame) -> str:
-    """Say how many models of attackers who know the check keep their target in the top ten, and
-    how many steps undo these, with a space behind; empty where none does."""
+    """Say that some attackers who know the check keep their target in the top ten after a step,
+    and how many steps undo all of them, with a space behind; empty where none does."""
     knows = rates.outside(table)
     knows = knows[knows["kind"].isin(KNOWING)]
     kept = [int((knows[f"rank_{j}"] <= rates.TOP).sum()) for j in range(steps_of(table) + 1)]
     if not kept[1]:
         return ""
     gone = [j for j, stay in enumerate(kept) if j and not stay]
-    last = gone[0] if gone else steps_of(table)
+    if not gone:
+        return f"Attackers who know this check: some hold out even after {steps_of(table)} steps. "
     return (
-        f"Of {len(knows)} attackers who know the check, {kept[1]} are left after 1 step and "
-        f"{kept[last]} after {last}. "
+        f"Attackers who know this check hold out longer, but after {gone[0]} steps none is left. "
     )
 
 
 def honest_left(table: pd.DataFrame) -> str:
-    """Say how many honest models have their first sample fall out of the top ten after a step;
+    """Say that honest models too have their first sample fall out of the top ten after a step;
     empty where none has."""
-    honest = honest_of(table)
-    lost = int((honest["rank_1"] > rates.TOP).sum())
-    if not lost:
-        return ""
-    return f"Of {len(honest)} honest models, {lost} fall out."
+    lost = honest_of(table)["rank_1"] > rates.TOP
+    return "Some honest models' first sample falls out too." if lost.any() else ""
 
 
 @shelf.kept
