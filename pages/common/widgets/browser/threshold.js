@@ -128,7 +128,7 @@ function drawMarks(made, data, exponent, reads) {
     ctx.globalAlpha = 1;
     if (row.ringed !== undefined) {
       mark(ctx, 'ring', x(place(row.values[row.ringed])), middle, 8 * scale, hue('target'));
-      if (row.said) {  // above the ring, and within the rows
+      if (row.said && wide) {  // above the ring, and within the rows
         const half = ctx.measureText(row.said).width / 2, ring = x(place(row.values[row.ringed]));
         write(row.said, Math.min(Math.max(ring, left + half), width - right - half - 2),
           middle - 17 * scale, 'center');
