@@ -39,7 +39,7 @@ def test_question_answer_and_figure_stand_beside_the_bet(open_page: Open) -> Non
     said = words(app)
     assert not app.exception
     assert not app.warning
-    assert "Can you tell which samples are easy to move to the top of the ranking?" in said
+    assert "Can you tell which samples are easy to move to the top?" in said
     assert (
         "Hardly: 10 of the 10 most sensitive samples move, and 8 of the 10 least, which may" in said
     )

@@ -10,7 +10,7 @@ from pages.common.keeping import shelf
 from pages.common.words.wording import count
 
 MEANT = "Sensitive: the score changes fast with the model."
-QUESTION = "Can you tell which samples are easy to move to the top of the ranking?"
+QUESTION = "Can you tell which samples are easy to move to the top?"
 
 
 @shelf.kept
