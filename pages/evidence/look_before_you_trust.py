@@ -38,8 +38,8 @@ def first_ten_figure(stored: Stored, damping: float) -> FigureBlock:
         values=(result, damping),
         table=lambda: result.by_damping,
         results=(stored,),
-        caption="Each bar counts the samples that stay among the first ten. No damping is the true "
-        "one.",
+        caption="Each bar counts the samples that stay among the first ten. There is no one true "
+        "damping.",
     )
 
 

@@ -215,9 +215,12 @@ def test_words_follow_the_numbers(result):
     old, new = (int(side["influence"].ranks[7]) for side in (result.before, result.after))
     assert f"from rank {old} to rank\u00a0{new} by influence, not into the top 1" in said
     assert other_scores_words.finding(replace(result, k=new)).endswith(f"{new} by influence.")
-    assert "because they do not move along: " in said
+    assert "because they do not move along and so disagree with influence: " in said
     still = replace(result, after=result.after | {n: result.before[n] for n in stayed})
-    assert "because they hardly move: " in other_scores_words.finding(still)
+    assert (
+        "because they hardly move and so disagree with influence: "
+        in other_scores_words.finding(still)
+    )
     row = other_scores_figures.alarm_row(result, *other_scores_words.MAIN)
     assert (
         f"finds {row['found']} of {result.count('attacked')} malicious models"

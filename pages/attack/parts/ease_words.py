@@ -37,7 +37,7 @@ def by_ends(parts: pd.DataFrame, radius: float) -> str:
     if many / most <= few / least:
         return f"No: {counts}."
     if wilson_interval(few, least).overlaps(wilson_interval(many, most)):
-        return f"Hardly: {counts}, which may be chance."
+        return f"Only a little: {counts}, which may be chance."
     return f"A little: {counts}."
 
 

@@ -41,12 +41,15 @@ def climb(result: AttributionsResult, name: str) -> float:
 
 
 def why_given_away(result: AttributionsResult, stayed: list[str]) -> str:
-    """Say what the scores that did not move along did: 'they hardly move'."""
+    """Say what the scores that did not move along did: 'they hardly move and so disagree with
+    influence'."""
     most = max(abs(climb(result, name)) for name in stayed)
     one = len(stayed) == 1
     if most <= HARDLY * climb(result, "influence"):
-        return "it hardly moves" if one else "they hardly move"
-    return "it does not move along" if one else "they do not move along"
+        did = "it hardly moves" if one else "they hardly move"
+    else:
+        did = "it does not move along" if one else "they do not move along"
+    return f"{did} and so {'disagrees' if one else 'disagree'} with influence"
 
 
 def ranks(result: AttributionsResult, names: list[str]) -> str:

@@ -58,8 +58,8 @@ def before(dataset: str, k: int, radius: float) -> None:
         table=lambda: wall_figures.compared(hits, attacks, words.PAPER),
         results=(stored,),
         caption=f"This lab: the model moves by at most {share(radius)}, data set "
-        f"“{data_name(dataset)}”. The paper: as far as works best. A sample counts here if it is "
-        f"in {top(k)}, even if the model loses accuracy.",
+        f"“{data_name(dataset)}”. In the paper it moves as far as works best. "
+        f"A sample counts here if it is in {top(k)}, even if the model loses accuracy.",
     ).show()
 
 
