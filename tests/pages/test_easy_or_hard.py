@@ -41,7 +41,7 @@ def test_question_answer_and_figure_stand_beside_the_bet(open_page: Open) -> Non
     assert not app.warning
     assert "Can you tell which samples are easy to move to the top?" in said
     assert (
-        "Only a little: 10 of the 10 most sensitive samples move, and 8 of the 10 least, which may"
+        "A little: 10 of the 10 most sensitive samples move, and 8 of the 10 least, which may"
         in said
     )
     assert fifths_figure.TITLE in said
@@ -112,10 +112,10 @@ def test_a_bar_and_its_count_are_of_the_samples_that_move() -> None:
 @pytest.mark.parametrize(
     ("first", "last", "said", "doubt"),
     [
-        ((8, 10), (10, 10), "Only a little: 10 of the 10 most sensitive samples move, "
+        ((8, 10), (10, 10), "A little: 10 of the 10 most sensitive samples move, "
          "and 8 of the 10 least, which may be chance.",
          "At this distance alone, the difference may be chance"),
-        ((1, 10), (10, 10), "A little: 10 of the 10 most sensitive samples move, "
+        ((1, 10), (10, 10), "Partly: 10 of the 10 most sensitive samples move, "
          "and 1 of the 10 least.",
          "Chance hardly explains this difference"),
         ((10, 10), (3, 10), "No: 3 of the 10 most sensitive samples move, and 10 of the 10 least.",

@@ -37,8 +37,8 @@ def by_ends(parts: pd.DataFrame, radius: float) -> str:
     if many / most <= few / least:
         return f"No: {counts}."
     if wilson_interval(few, least).overlaps(wilson_interval(many, most)):
-        return f"Only a little: {counts}, which may be chance."
-    return f"A little: {counts}."
+        return f"A little: {counts}, which may be chance."
+    return f"Partly: {counts}."
 
 
 def over_all(found: moved_targets.Prediction) -> str:
