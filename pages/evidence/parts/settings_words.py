@@ -6,7 +6,7 @@ from functools import cache
 
 from engine.experiments import EXPERIMENTS
 from engine.results.library import Entry
-from pages.common.words.code_names import in_words
+from pages.common.words.code_names import field_name, in_words
 from pages.common.words.rate_words import share
 
 MOST, ROOM = 2, 34  # settings of a row, and characters
@@ -83,7 +83,8 @@ def phrase(name: str, value: object) -> str:
         for v in values
     ]
     between = "–" if name in RADII else " to "  # a row has no room for more
-    return PHRASES[name].format(said[0] if len(said) == 1 else f"{said[0]}{between}{said[-1]}")
+    pattern = PHRASES.get(name, f"{field_name(name)} {{}}")
+    return pattern.format(said[0] if len(said) == 1 else f"{said[0]}{between}{said[-1]}")
 
 
 def in_few_words(value: object) -> str:
@@ -125,13 +126,15 @@ def in_short(entry: Entry, alike: Sequence[Mapping[str, object]]) -> str:
     defaults, request = usual(entry.experiment), entry.manifest.request
     unusual = {n for n, v in request.items() if n != "dataset" and not same(v, defaults.get(n))}
     hidden = UNTOLD.get(entry.experiment, ())
-    able = [n for n in PHRASES if n in request and can_be_said(n, request[n]) and n not in hidden]
+    # an experiment without any of these fields: all that it has
+    named = [n for n in PHRASES if n in request] or [n for n in request if n != "dataset"]
+    able = [n for n in named if can_be_said(n, request[n]) and n not in hidden]
     shared = {n: sum(other.get(n) == request[n] for other in alike) for n in able}
     telling = [n for n in able if n in unusual or (len(alike) > 1 and shared[n] == 1)]
     told = TELLING.get(entry.experiment, ())
     chosen = sorted(telling, key=shared.__getitem__) + [n for n in able if n in told]
     said = list(dict.fromkeys(chosen))[:MOST]
-    parts = {n: phrase(n, request[n]) for n in PHRASES if n in said}
+    parts = {n: phrase(n, request[n]) for n in able if n in said}
     if len(", ".join(parts.values())) > ROOM:
         parts = {said[0]: parts[said[0]]}
     return (", ".join(parts.values()) or USUAL) + (MORE if unusual - set(parts) else "")
