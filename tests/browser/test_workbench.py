@@ -56,6 +56,8 @@ def test_the_first_window_has_few_controls_and_one_orange_button(visits: Visits)
     bench = open_bench(page)
     expect(bench.get_by_role("button", name="Play it from the start")).to_be_visible(timeout=SLOW)
     assert bench.locator(".act button:visible").count() == 1
+    # what stands below the figure is higher up until the figure has its size
+    page.wait_for_function(f"most => ({CONTROLS})().length <= most", arg=MOST, timeout=SLOW)
     shown = page.evaluate(CONTROLS)
     assert 0 < len(shown) <= MOST, shown
     visit.check()
