@@ -154,7 +154,7 @@ def cg_iterations(iterations: int) -> Estimator:
 class Fixed:
     """The estimator that does exactly `iterations` from zero for a tolerance of an attack's steps,
     and solves as `cg` does below `REFINED_BELOW`. It neither looks at a column between two
-    iterations nor lets one leave, which takes a third of a step on small data. A column that ends
+    iterations nor lets one leave, which takes a quarter of a step on digits. A column that ends
     above `MOST_LEFT` goes on alone to the tolerance. On a GPU, where a look waits, none does."""
 
     iterations: int

@@ -201,7 +201,7 @@ def method(request: MinimalRadiusRequest) -> None:
             else "."
         )
         + f" The targets were drawn by seed {request.targets_seed}, without those on which the "
-        f"search was tuned.{radius_words.run_before(request)}"
+        "search was tuned."
     )
 
 

@@ -123,7 +123,9 @@ def before(request: PolishRequest) -> str:
     """Say on which other targets earlier versions of the search had been run, with a space before
     it; empty where the search was not made."""
     asked = published_results.request_of("minimal", request.dataset)
-    return radius_words.run_before(asked, True) if request.minimal and asked else ""
+    if asked is None or not request.minimal:
+        return ""
+    return radius_words.seen_elsewhere(published_results.earlier(asked), asked.n_targets)
 
 
 @unfold.section("Every attack against every check, in numbers", "numbers")

@@ -40,8 +40,8 @@ def curves_figure(stored: Stored, request: CleaningRequest, detector: str) -> Fi
         results=(stored,),
         caption=f"Lines: means over {views.drawn(result, request)}; bands: their range.",
         details=f"{views.precision(result, detector)}{views.of_the_vendor(result, detector)} "
-        "Both attacks choose another model at the same radius. The malicious model takes "
-        "the hidden samples for the most helpful ones."
+        "Each attack hands out a model within the same distance of the honest one. By the scores "
+        "of that model, the hidden samples are the most helpful ones."
         f"{made_smaller(request)}",
     )
 

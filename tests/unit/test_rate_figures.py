@@ -380,6 +380,14 @@ def test_the_papers_findings_are_judged_by_the_shares(
     assert ("Hardly" in finding) == (grid[100, 10] < round(10 * grid[1, 10]) / 10)
 
 
+@pytest.mark.parametrize(
+    ("part", "said"), [(0.012, "about 1 reaches "), (0.001, "fewer than 1 reaches ")]
+)
+def test_one_sample_that_arrives_reaches_the_top(part: float, said: str) -> None:
+    shares = shares_of(GRID | {(100, 10): part}, PLACES.column)
+    assert f"favoured together, {said}" in target_sets.finding(shares, 0.03, 0.3, 10)
+
+
 def test_one_size_cannot_be_judged() -> None:
     only = shares_of({(3, 1): 0.5}, PLACES.column)
     assert "ask for more than one of each" in target_sets.finding(only, None, 0.3, 1)

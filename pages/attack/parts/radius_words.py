@@ -15,8 +15,6 @@ from pages.common.words.rate_words import top
 from pages.common.words.wording import count, decimal, listed, points, seconds
 
 LEVEL = 0.05  # of a corrected p, below which a difference is not put down to chance
-RUN_BEFORE = ("digits", 24, 2)  # data set, number and seed of targets: the search was run on them
-# before it had rounds, and before it refined
 
 
 def at_one_radius(result: MinimalRadiusResult) -> float:
@@ -29,18 +27,6 @@ def at_one_radius(result: MinimalRadiusResult) -> float:
 def compared_radii(result: MinimalRadiusResult) -> list[float]:
     """Return the radii that attacks were given, the smallest first."""
     return sorted(float(radius) for radius in set(result.others["radius"]))
-
-
-def run_before(request: MinimalRadiusRequest, elsewhere: bool = False) -> str:
-    """Say, with a space before it, that earlier versions of the search had been run on the reported
-    targets, where that is so. elsewhere: it is said beside other targets, which they had not."""
-    if (request.dataset, request.n_targets, request.targets_seed) != RUN_BEFORE:
-        return ""
-    said = " Earlier versions of the search had been run on the"
-    if elsewhere:
-        where = "of *How far must the model go?*, and on none of these"
-        return f"{said} {request.n_targets} targets {where}."
-    return f"{said} same {request.n_targets} targets."
 
 
 @shelf.kept
@@ -221,6 +207,17 @@ def seen_before(earlier: int) -> str:
     versions = count(earlier, "earlier version")
     return (
         f" The search was tuned on other samples, but {versions} of it had been run on these too."
+    )
+
+
+def seen_elsewhere(earlier: int, targets: int) -> str:
+    """Say beside other targets, with a space before, that earlier versions of the search were run
+    on the `targets` of *How far must the model go?*; nothing where none was."""
+    if not earlier:
+        return ""
+    return (
+        f" Earlier versions of the search had been run on the {targets} targets of *How far must "
+        "the model go?*, and on none of these."
     )
 
 

@@ -100,10 +100,11 @@ def finding(shares: pd.DataFrame, tolerance: float | None, radius: float, k: int
     few, many = rows.iloc[0], (fitting if len(fitting) > 1 else rows).iloc[-1]
     fewer = many["hits"] / many["of"] < few["hits"] / few["of"]
     size, reach = int(many["set_size"]), many["hits"] / many["sets"]
-    some = f"about {reach:.0f}" if reach >= 1 else "fewer than 1"
+    some = f"about {round(reach)}" if reach >= 1 else "fewer than 1"
+    get_to = "reaches" if round(reach) <= 1 else "reach"
     return (
         f"Can one model favour many samples at once? **{'Hardly' if fewer else 'Yes'}: of "
-        f"{size:,} samples favoured together, {some} reach{'es' * (some[-2:] == ' 1')} {top(k)}.**"
+        f"{size:,} samples favoured together, {some} {get_to} {top(k)}.**"
     )
 
 

@@ -19,8 +19,8 @@ class Page(StreamlitPage):
         return calc_hash(self._url_path)
 
     def run(self) -> None:
-        """Run it once in this run of the lab, as the page that the navigation has chosen: a copy
-        does, which alone is marked as having run."""
+        """Run the page that the navigation has chosen. A copy runs, because Streamlit marks a page
+        that has run, and all sessions share this one."""
         super(Page, copy(self)).run()
 
 

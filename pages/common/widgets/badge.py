@@ -14,8 +14,8 @@ def start_page() -> None:
 
 
 def is_new(text: str, place: str) -> bool:
-    """Return False where the page has said `text` at another place. Else note that it is said at
-    `place`, and return True."""
+    """Return whether `place` may say `text`: whether no other place of the page has said it. The
+    place is noted."""
     return bool(text) and (
         st.session_state.setdefault(SAID, (text, place)) == (text, place) or said() != text
     )

@@ -39,7 +39,7 @@ def said_below(figure: ReadyFigure, place: str, source: FigureSource) -> str:
 
 
 def is_new(place: str) -> bool:
-    """Return False where the page has said it at another place; else note that `place` says it."""
+    """Return whether no other place of the page has said what rank 1 is; `place` is noted."""
     return bool(st.session_state.setdefault(SAID, place) == place)
 
 

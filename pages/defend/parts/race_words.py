@@ -171,7 +171,7 @@ def beside_other_pages(table: pd.DataFrame) -> str:
     neither the attack that differentiates through the step nor Algorithm 3 arrived."""
 
     def flagged(kind: str) -> tuple[int, int]:
-        """How many models of a kind that succeeded are flagged by their slope, and of how many."""
+        """Return how many models that succeeded are flagged by their slope, and how many did."""
         norms = table.loc[(table["kind"] == kind) & table["success"], "gradient_norm"]
         limit = rates.threshold(table, "gradient_norm") if len(norms) else 0.0
         return int((norms > limit).sum()), len(norms)
