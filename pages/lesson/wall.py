@@ -14,6 +14,10 @@ from pages.lesson.parts import kept_lessons, lesson_state, steps, wall_view
 
 PAGE = registry.page("wall")
 LOOK_SECONDS = 2.0
+PURPOSE = (
+    "The projector shows this page in a lesson: every student attacks one training sample, and all "
+    "results appear here."
+)
 
 
 def live(lesson: Lesson) -> None:
@@ -41,7 +45,7 @@ def until_it_begins() -> None:
     """Wait for a lesson."""
     if lesson_state.current() is not None:
         st.rerun()
-    st.caption("No lesson is open. Results appear here once one begins.")
+    st.caption("No lesson is open now, so your class has no results yet.")
     blocks.main_link("lesson", "Begin a lesson →", "lesson")
     steps.show()
 
@@ -72,6 +76,7 @@ def earlier(names: list[str]) -> None:
 
 def page() -> None:
     st.title(PAGE.title)
+    st.markdown(PURPOSE)
     form, names = Form(), kept_lessons.names()
     chosen = form.clicked(lesson_state.CLOSED, names)
     form.finish()
