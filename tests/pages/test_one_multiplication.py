@@ -95,7 +95,7 @@ def test_the_page_opens_with_the_clearest_finding(open_page: Open, settings: Set
     app = open_page(PAGE)
     assert app.selectbox(key="table").value == "adult"
     assert said_of.finding(published(settings, "adult")) in words(app)
-    assert "No prediction changes, but the scores that the repair uses do." in words(app)
+    assert "The multiplication changes no prediction, only the scores." in words(app)
     assert "Statistically clear on COMPAS and Adult; not on German credit" in words(unfold(app))
 
 
@@ -171,7 +171,7 @@ def test_a_table_of_ones_own_from_click_to_figures(open_page: Open, loans_file: 
     assert "The first 5 of 200 rows" in words(app)
     app.button(key="offer-fairness").click().run()
     follow(app, lambda: COMPUTED in words(app))
-    assert "If all weights are multiplied by" in words(app)
+    assert "Multiply the model's parameters by" in words(app)
     assert "computed here · your table" in words(app)
     assert "sex = m (s = 1" in words(unfold(app))
     assert len(app.get("plotly_chart")) == CHARTS + 4

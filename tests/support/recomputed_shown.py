@@ -84,15 +84,24 @@ def check_finds(dataset: str) -> Numbers:
 
 
 def gap_repaired(dataset: str) -> Numbers:
-    """The gap before the repair and after it, signed; the name of the group may hold an age."""
-    about = r.fairness(dataset).about
-    age = re.findall(r"\d+", about.group_names[1])
-    return [*map(float, age), 100 * about.gap_before, r.fairness_gap(dataset)[0]]
+    """The sizes of the gap before the repair and after it, each after a group that is ahead or
+    behind, whose name may hold an age; and whether the repair turns the gap."""
+    before, honest = 100 * r.fairness(dataset).about.gap_before, r.fairness_gap(dataset)[0]
+    turned = "less" if before * honest < 0 else "more"
+    first, second = ages(dataset, before), ages(dataset, -before)
+    return [*first, abs(before), *second, abs(honest), f"points {turned} often."]
+
+
+def ages(dataset: str, gap: float) -> list[float]:
+    """The numbers in the name of the group that a gap of this sign puts ahead."""
+    name = r.fairness(dataset).about.group_names[int(gap > 0)]
+    return [float(age) for age in re.findall(r"\d+", name)]
 
 
 def gap_spoiled(dataset: str) -> Numbers:
-    """The scale of the largest effect, and the gap that it leaves, signed."""
-    return r.fairness_gap(dataset)[:1:-1]
+    """The scale of the largest effect, and the size of the gap that it leaves."""
+    scale, gap = r.fairness_gap(dataset)[:1:-1]
+    return [scale, *ages(dataset, gap), abs(gap)]
 
 
 def gap_sizes(dataset: str) -> Numbers:

@@ -201,9 +201,10 @@ def test_the_finding_names_the_largest_effect_within_the_condition() -> None:
     said = words.finding(result())
     # Not by 0.001, which loses ten points.
     assert said == (
-        "Yes. The repair takes the lead of “green” from +21.0 to −5.0 points (the DP gap). "
-        "**If all weights are multiplied by 0.01 first, it stays at +15.0.** "
-        "No prediction changes, but the scores that the repair uses do."
+        "Yes. The group “green” gets the good prediction 21.0 points more often than “blue”; after "
+        "the repair 5.0 points less often. **Multiply the model's parameters by 0.01 first, "
+        "and the group “green” stays 15.0 points ahead.** The multiplication changes no "
+        "prediction, only the scores."
     )
     changed = words.finding(result(table=table().assign(base_predictions_changed=3)))
     assert "change, and so do 3 of the 40 test predictions." in changed
@@ -216,24 +217,30 @@ def test_the_finding_names_the_largest_effect_within_the_condition() -> None:
 @pytest.mark.parametrize(
     ("before", "said"),
     [
-        (0.21, "it stays at +15.0"),
-        (0.1, "it grows to +15.0"),
-        (0.4, "it goes to +15.0"),
-        (-0.2, "it turns to +15.0"),
+        (0.21, "stays"),
+        (0.1, "is"),  # larger than before
+        (0.4, "is"),  # less than half of what it was
+        (-0.2, "is"),
     ],
 )
 def test_the_finding_follows_the_sizes_and_signs_of_the_gaps(before: float, said: str) -> None:
     made = words.finding(result(about=about(gap_before=before)))
-    assert f" first, {said}.**" in made
-    assert f"from {words.signed(before)} to −5.0 points" in made
-    assert ("the rate of “green” minus that of “blue”" in made) == (before < 0)
+    assert f" first, and the group “green” {said} 15.0 points ahead.**" in made
+    ahead, behind, turned = ("blue", "green", "more") if before < 0 else ("green", "blue", "less")
+    assert f"The group “{ahead}” gets the good prediction {words.size(before)} points more" in made
+    assert f"than “{behind}”; after the repair 5.0 points {turned} often." in made
     people = words.finding(result(about=about(group_names=("female", "male"))))
-    assert "The repair takes men's lead from +21.0" in people
+    assert "Men get the good prediction 21.0 points more often than women; after" in people
+    assert "first, and men stay 15.0 points ahead." in people
 
 
 def test_the_repair_is_drawn_beside_what_the_attack_leaves_of_it() -> None:
     rows = words.repair(result())
-    assert rows["model"].tolist() == ["before the repair", "repaired", "repaired, weights × 0.01"]
+    assert rows["model"].tolist() == [
+        "before the repair",
+        "repaired",
+        "repaired, parameters × 0.01",
+    ]
     before = 100 * result().about.gap_before
     np.testing.assert_allclose(rows["gap"], [before, -5.0, 15.0])
     np.testing.assert_allclose(rows["low"][1:], [-10.0, 10.0])

@@ -91,7 +91,7 @@ def gap_by_scale(result: FairnessResult) -> go.Figure:
     )
     figure.update_yaxes(title_text="accuracy (%)", nticks=5, row=2)
     figure.update_xaxes({**scale_axis(shown, ""), "showticklabels": False}, row=1)
-    figure.update_xaxes(scale_axis(shown, "factor α on the weights of the model (log)"), row=2)
+    figure.update_xaxes(scale_axis(shown, "factor α on the parameters of the model (log)"), row=2)
     return finish(figure, 540)
 
 
@@ -306,6 +306,6 @@ def gradient_norms(result: FairnessResult) -> go.Figure:
         standoff=8,
         font={"color": GREY, "size": 12},
     )
-    figure.update_xaxes(scale_axis(scales, "factor α on the weights of the model (log)"))
+    figure.update_xaxes(scale_axis(scales, "factor α on the parameters of the model (log)"))
     figure.update_yaxes(title_text="gradient norm", rangemode="tozero", zeroline=True)
     return finish(figure, 320)

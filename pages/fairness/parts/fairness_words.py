@@ -36,23 +36,41 @@ def people(group: str) -> str:
     return PEOPLE.get(group, f"“{plain(group)}”")
 
 
-def lead(about: About) -> str:
-    """Name what a gap is the size of: 'men's lead', 'the lead of “30 or older”'; where the other
-    group is ahead before the repair, 'the rate of men minus that of women'."""
-    zero, one = map(people, about.group_names)
-    if about.gap_before < 0:
-        return f"the rate of {one} minus that of {zero}"
-    return f"{one}'s lead" if one in PEOPLE.values() else f"the lead of {one}"
+def by_lead(about: About, gap: float) -> tuple[str, str]:
+    """Return the groups by a gap's sign, the one that is ahead first."""
+    zero, one = about.group_names
+    return (zero, one) if gap < 0 else (one, zero)
 
 
-def becomes(before: float, after: float, lowered: bool) -> str:
-    """Say what becomes of a gap if the repair is attacked: 'it stays at', 'it grows to'. lowered:
-    whether the unattacked repair makes the gap smaller."""
-    if before * after <= 0:
-        return "it turns to"
-    if abs(after) > abs(before):
-        return "it grows to"
-    return "it stays at" if lowered and abs(after) > abs(before) / 2 else "it goes to"
+def does(group: str, many: str, one: str) -> str:
+    """Name a group with its verb: 'men get', 'the group “30 or older” gets'."""
+    name = people(group)
+    return f"{name} {many}" if group in PEOPLE else f"the group {name} {one}"
+
+
+def who_gets(about: About, honest: float) -> str:
+    """Say who gets the good prediction more often, and by how many points; before the repair, and
+    after the unattacked one, whose gap is `honest`."""
+    ahead, behind = by_lead(about, about.gap_before)
+    turned = "less" if honest * about.gap_before < 0 else "more"
+    said = (
+        f"{does(ahead, 'get', 'gets')} the good prediction {size(about.gap_before)} points more "
+        f"often than {people(behind)}; after the repair {size(honest)} points {turned} often."
+    )
+    return f"of those who deserve it, {said}" if about.metric == "eop" else said
+
+
+def spoiled(about: About, scale: float, after: float, honest: float) -> str:
+    """Say who is ahead, and by how many points, if the repair is attacked at a scale. A group
+    stays ahead where the unattacked repair lowers its lead, and this one by less than half."""
+    before = abs(about.gap_before)
+    ahead = by_lead(about, after)[0]
+    stays = about.gap_before * after > 0 and abs(honest) < before and before / 2 < abs(after)
+    verbs = ("stay", "stays") if stays and abs(after) <= before else ("are", "is")
+    return (
+        f"Multiply the model's parameters by {scale:g} first, and {does(ahead, *verbs)} "
+        f"{size(after)} points ahead."
+    )
 
 
 def size(share: float, digits: int = 1) -> str:
@@ -101,14 +119,11 @@ def finding(result: FairnessResult) -> str:
     clear = above_chance(largest)
     after, honest = float(largest[column]), float(result.row(1)[column])
     number = int(largest["base_predictions_changed"])
-    spoiled = (
-        f"If all weights are multiplied by {largest['scale']:g} first, "
-        f"{becomes(about.gap_before, after, abs(honest) < abs(about.gap_before))} {signed(after)}."
-    )
+    attacked = spoiled(about, largest["scale"], after, honest)
+    gets = who_gets(about, honest)
     sentence = (
-        f"{'Yes. ' if clear else ''}The repair takes {lead(about)} from "
-        f"{signed(about.gap_before)} to {signed(honest)} points (the {gap}). "
-        f"{f'**{spoiled}**' if clear else spoiled} {untouched(number, about.n_test)}"
+        f"{'Yes. ' if clear else ''}{gets[0].upper()}{gets[1:]} "
+        f"{f'**{attacked}**' if clear else attacked} {untouched(number, about.n_test)}"
     )
     chance = "**The difference can be chance: its interval contains 0.**"
     return sentence if clear else f"{sentence} {chance}"
@@ -117,7 +132,7 @@ def finding(result: FairnessResult) -> str:
 def untouched(number: int, total: int) -> str:
     """Say that the scores change, and how many predictions do."""
     if not number:
-        return "No prediction changes, but the scores that the repair uses do."
+        return "The multiplication changes no prediction, only the scores."
     return (
         f"The scores that the repair uses change, and so do {number} of the {total:,} test "
         "predictions."
@@ -163,7 +178,7 @@ def repair(result: FairnessResult) -> pd.DataFrame:
         return pd.DataFrame(rows, columns=["model", "gap", "low", "high"])
     shown = [("repaired", result.row(1))]
     if largest["scale"] != 1:
-        shown.append((f"repaired, weights × {largest['scale']:g}", largest))
+        shown.append((f"repaired, parameters × {largest['scale']:g}", largest))
     for name, row in shown:
         gap, low, high = (100 * float(row[f"{metric}_test{end}"]) for end in ("", "_low", "_high"))
         rows.append((name, gap, low, high))
@@ -181,7 +196,7 @@ def repair_title(result: FairnessResult) -> str:
     if not above_chance(largest):
         return "The multiplication seems to take the repair away, but it can be chance"
     if taken_away(result, largest):
-        return "The repair works, until the weights are multiplied"
+        return "The repair works, until the parameters are multiplied"
     return "The multiplication makes the gap larger"
 
 

@@ -53,7 +53,7 @@ def given(result: FairnessResult, token: str) -> dict[str, object]:
         "before": float(about.gap_before),
         "words": {
             "label": "One multiplication, with a scale of your own",
-            "slider": "All weights of the model are multiplied by (drag)",
+            "slider": "All parameters of the model are multiplied by (drag)",
             "ends": [f"{scales[0]['name']} (no attack)", f"{scales[-1]['name']} (smallest)"],
             "reads": [
                 "Predictions changed",
@@ -65,7 +65,7 @@ def given(result: FairnessResult, token: str) -> dict[str, object]:
             "without": "unattacked:",
             "before": "before the repair",
             "honest": "repaired",
-            "scaled": "repaired, weights × {scale}",
+            "scaled": "repaired, parameters × {scale}",
             "nothing": "no solution",
             "ahead": [f"{name} ahead" for name in groups],
             "axis": f"{gap} on test, in points; thin lines: 95% intervals",
@@ -97,7 +97,8 @@ def show(stored: Stored, scale: float) -> None:
     data = given(result, stored.folder.name)
     DIAL.show(KEY, data, {"place": place_of(result, scale)}, scale=take_over)
     st.caption(
-        f"The {words.NAMES[result.about.metric]}: {words.PLAIN[result.about.metric]}, here "
+        f"The {words.NAMES[result.about.metric]}, in percentage points: "
+        f"{words.PLAIN[result.about.metric]}, here "
         f"“{plain(result.about.label_names[1])}”. The repair trains again, and training rows "
         "count less where influence scores say that they add to the gap."
         f"{mark_origin(badge_of(stored))}"

@@ -135,7 +135,9 @@ def weight_figure(stored: Stored, scale: float) -> FigureBlock:
 
 def show(form: Form, stored: Stored) -> None:
     """Show, folded, the scale's control and all that is said of that scale."""
-    with st.expander("What does the multiplication change? Scores, weights, step by step"):
+    with st.expander(
+        "What does the multiplication change? Scores, weights of the rows, step by step"
+    ):
         at_one_scale(form, stored)
 
 
