@@ -84,7 +84,7 @@ def bars_figure(
         build=drawn.bars,
         values=(table, favoured, budget),
         results=(stored,),
-        caption=f"{words.rule_words(result, rule)} {paid_end(result.order)}",
+        caption=f"**Who is paid?** {words.rule_words(result, rule)} {paid_end(result.order)}",
         details=words.concentration(before, after),
     )
 

@@ -171,8 +171,8 @@ RESULTS = (
     result(r"^\d+ of [\d,]+ random models bring it", shown.tried),
     result(r"^Of [\d,]+ labels, [\d,]+ are wrong", lambda data: r.looked_at(data)[::-1]),
     result(r"^(Yes|No): checking the \d+ most suspicious", shown.check_finds),
-    result(r"^The repair takes .* lead.* from", shown.gap_repaired),
-    result(r"^If all weights are multiplied by", shown.gap_spoiled),
+    result(r"gets? the good prediction [\d.]+ points more often than", shown.gap_repaired),
+    result(r"^Multiply the model's parameters by", shown.gap_spoiled),
     result(r"^In size the gap goes from", shown.gap_sizes),
     result(r"^The effect on the \|DP gap\| is", shown.effect),
     result(r"^The repaired model's accuracy goes from", r.fairness_accuracy),
@@ -440,7 +440,7 @@ NO_RESULT = (
         r"^(Both axes are linear|Random models point|On the dashed line nothing moved)",
         r"^A change of 10% is radius 0.1 on the other pages",
         r"^(Rank 1 pulls|Rank 1 is|Ranks are among|- Middle|- Rank 1)",
-        r"^The paper instead pays samples that pull it up",
+        r"^The paper pays the other way round: samples that pull the loss up",
         r"^A wrong label pulls the test loss up",
         r"^Step 6 is computed as you drag",
         r"^Each mark is one|^Each line follows the sample at rank 1 of one model",
@@ -478,7 +478,7 @@ NO_RESULT = (
         r"^(Honest trainers differ in optimiser, stopping time, [Ll]2, )",
         r"^(Honest models differ in optimiser|The gradient is that of the declared)",
         r"^Whoever trains the model hands out step",
-        r"^\d\.$|^(A model whose weights are multiplied by|Copies with the other label)",
+        r"^\d\.$|^(A model whose parameters are multiplied by|Copies with the other label)",
         r"^No linear model (can change that|brings this sample)|^Within radius 0.3\.$",
         r"^(with the target in|"
         r"in the top ten after|malicious, into the top|arrives, then|differentiates|trains at|"

@@ -128,7 +128,8 @@ def rank_one(order: str) -> str:
 
 PULLS = {"lowest_first": "down", "highest_first": "up"}  # the test loss: what the first one does
 PAID = {
-    "lowest_first": "The paper instead pays samples that pull it up, rank 1 most.",
+    "lowest_first": "The paper pays the other way round: samples that pull the loss up earn, "
+    "rank 1 most.",
     "highest_first": "As in the paper, these samples are paid although they harm: rank 1 most.",
 }
 

@@ -16,9 +16,9 @@ def bars(table: pd.DataFrame, favoured: str | None, budget: float) -> go.Figure:
     named = favoured or gains  # whose money is written
     own = table["vendor"].astype(str) == named
     looks = (
-        ("honest model", "before", HONEST, table),
+        ("before the attack (honest model)", "before", HONEST, table),
         (f"{named} after the attack", "after", TARGET, table[own]),
-        ("others after the attack", "after", ATTACKED, table[~own]),
+        ("the others after the attack", "after", ATTACKED, table[~own]),
     )
     for name, column, colour, rows in looks:
         figure.add_bar(

@@ -12,12 +12,16 @@ from pages.common.words.wording import MINUS, PULLS, count, percent, points
 
 RULES = {"by score": "positive", "top k": "top_k", "by rank": "rank", "by vendor": "net"}
 RULE_WORDS = {
-    "positive": "Here a sample that pulls the test loss {way} is paid in proportion to its score.",
-    "top_k": "Here the {k} samples that pull the test loss {way} most are paid alike.",
-    "rank": "Here the sample that pulls the test loss {way} most is paid n times as much as the "
-    "last.",
-    "net": "Here a vendor is paid for the sum of its scores, if that pulls the test loss {way}.",
+    "positive": "A sample that {does} the model (it pulls the test loss {way}) earns in proportion "
+    "to its score. Any other sample earns nothing.",
+    "top_k": "The {k} samples that {do} the model most (they pull the test loss {way}) earn the "
+    "same. Any other sample earns nothing.",
+    "rank": "Every sample earns by its rank. Of n samples, the one that {does} the model most (it "
+    "pulls the test loss {way}) earns n times as much as the last.",
+    "net": "A vendor earns in proportion to the sum of its scores, if that sum {does} the model "
+    "(it pulls the test loss {way}).",
 }
+DOES = {"lowest_first": ("helps", "help"), "highest_first": ("harms", "harm")}  # who is paid
 SCHEMES = {
     "at random": "random",
     "by class": "class",
@@ -52,7 +56,8 @@ WHO = {
 
 def rule_words(result: PaymentsResult, rule: str) -> str:
     """Say who is paid by a rule."""
-    return RULE_WORDS[rule].format(k=result.k, way=PULLS[result.order])
+    does, do = DOES[result.order]
+    return RULE_WORDS[rule].format(k=result.k, way=PULLS[result.order], does=does, do=do)
 
 
 def shown_attack(result: PaymentsResult, rule: str, which: str) -> str:
