@@ -61,16 +61,16 @@ def choose(form: Form, found: Library) -> list[Entry]:
         "Search",
         "text",
         "",
-        "Words that an entry must hold: of its request, its key, its device or its date.",
-        "radius 0.35",
+        "Words that a row of the table shows, or that its request, key, device or date holds.",
+        "digits 35%",
     )
-    return library.select(
+    left = library.select(
         entries_of(part, words.in_order(found.entries)),
         None if experiment == ANY else experiment,
         None if dataset == ANY else dataset,
         next((origin for origin, name in words.ORIGINS.items() if name == whence), None),
-        text,
     )
+    return words.searched(left, found.entries, text)
 
 
 def choose_part(form: Form, place: Place, found: Library) -> str:
@@ -99,16 +99,16 @@ def entries_of(part: str, entries: Sequence[Entry]) -> Sequence[Entry]:
     return [e for e, section in zip(entries, sections, strict=True) if part == (section or OTHER)]
 
 
-def table(entries: Sequence[Entry]) -> list[Entry]:
-    """Return the entries as a table; those that are ticked. Another list is another table: a tick
-    never moves to another result."""
+def table(entries: Sequence[Entry], of: Sequence[Entry]) -> list[Entry]:
+    """Show the entries, of all in the library, as a table; return those that are ticked. Another
+    list is another table: a tick never moves to another result."""
     named = "".join(f"{e.origin}{e.key}" for e in entries)
     key = f"library-{hashlib.sha256(named.encode()).hexdigest()[:12]}"
     start = st.session_state.setdefault(
         f"{key}-start", named_in_link(entries, st.query_params.get_all(TICKED))
     )
     event = st.dataframe(
-        words.rows(entries),
+        words.rows(entries, of),
         key=key,
         hide_index=True,
         row_height=ROW,
@@ -148,7 +148,7 @@ def named_in_link(entries: Sequence[Entry], keys: Sequence[str]) -> list[int]:
 def show_library(found: Library) -> None:
     form, notes = Form(), st.container()
     entries = choose(form, found)
-    chosen = table(entries) if entries else []
+    chosen = table(entries, found.entries) if entries else []
     form.note(TICKED, [entry.key for entry in found.entries], [entry.key for entry in chosen])
     with notes:
         form.finish()

@@ -25,7 +25,7 @@ from pages.common.lab import registry
 from pages.common.words.wording import clock, day, plain
 from pages.evidence.parts import library_figures, main_numbers, view_of_result
 from pages.evidence.parts import library_words as words
-from pages.evidence.parts.settings_words import tell_apart
+from pages.evidence.parts.settings_words import MORE, tell_apart
 from tests.support.pages import SMALL, SWEPT, Open, notes, unfold
 from tests.support.pages import words as all_words
 
@@ -110,6 +110,23 @@ def test_filters_are_a_link(open_page: Open, settings: Settings) -> None:
     assert "experiment=alchemy" in notes(app)[0]
     app = open_page(PAGE, text="no such thing")
     assert "No result fits these filters" in all_words(app)
+
+
+def test_the_search_finds_what_the_table_shows(open_page: Open, settings: Settings) -> None:
+    """Every cell that is seen, and a row says the same however it was found."""
+    entries = list(library(settings))
+    table = words.rows(entries, entries)
+    for column in ("what", "data set", "asked for", "shown on", "from"):
+        for shown in set(table[column]):
+            hits = words.searched(entries, entries, shown.replace(MORE, ""))
+            assert len(hits) >= (table[column] == shown).sum() > 0, shown
+    app = open_page(PAGE, text="35%")
+    (found,) = [d.value for d in app.dataframe if "asked for" in d.value]
+    everywhere = dict(zip(table["key"], table["asked for"], strict=True))
+    assert dict(zip(found["key"], found["asked for"], strict=True)) == {
+        key: said for key, said in everywhere.items() if "35%" in said
+    }
+    assert "sample 16, model moves 35%" in set(found["asked for"])
 
 
 def test_one_result_says_what_it_is_and_where_to_see_it(

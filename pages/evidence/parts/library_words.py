@@ -12,7 +12,7 @@ from engine.results.budget import Usage
 from engine.results.bundle import Report
 from engine.results.jobs import Job, JobState
 from engine.results.lanes import LONG, SHORT
-from engine.results.library import Entry, Library
+from engine.results.library import Entry, Library, said_by
 from engine.results.store import IMPORTED, LOCAL, PUBLISHED
 from engine.results.watchdog import JobLimits, duration
 from pages.common.asking.links import EXAMPLE
@@ -88,7 +88,7 @@ def in_order(entries: Sequence[Entry]) -> list[Entry]:
     are about; then the rest in the order of the pages that show it, what no page shows last."""
     places = {page.url: place for place, page in enumerate(PAGES)}
 
-    def place(entry: Entry) -> int:
+    def rank(entry: Entry) -> int:
         if entry.origin != PUBLISHED:
             return -2
         if is_example(entry.experiment, entry.manifest.request):
@@ -96,18 +96,40 @@ def in_order(entries: Sequence[Entry]) -> list[Entry]:
         found = shown_on(entry.experiment, entry.manifest.request)
         return len(places) if found is None else places[found.url]
 
-    return sorted(entries, key=place)  # those of one page stay as they are, the latest first
+    return sorted(entries, key=rank)  # those of one page stay as they are, the latest first
+
+
+def searched(entries: Sequence[Entry], of: Sequence[Entry], text: str) -> list[Entry]:
+    """Return the entries that hold every word of `text`, in what the table says of them or in what
+    the library finds them by. of: all that the library holds."""
+    wanted = text.lower().split()
+    if not wanted or not entries:
+        return list(entries)
+    said = zip(entries, searchable(entries, of), strict=True)
+    return [entry for entry, held in said if all(word in held for word in wanted)]
 
 
 @shelf.kept
-def rows(entries: Sequence[Entry]) -> pd.DataFrame:
-    """Return the library as a table."""
+def searchable(entries: Sequence[Entry], of: Sequence[Entry]) -> list[str]:
+    """Return all that can be searched of each entry, in lower case."""
+    seen = rows(entries, of)[["what", "data set", "asked for", "shown on", "from"]]
+    return [
+        f"{' '.join(row)} {said_by(entry)}".lower()
+        for entry, row in zip(entries, seen.itertuples(index=False), strict=True)
+    ]
+
+
+@shelf.kept
+def rows(entries: Sequence[Entry], of: Sequence[Entry]) -> pd.DataFrame:
+    """Return the library as a table. of: all that the library holds, so that a row says the same
+    settings however the table is filtered."""
+    settings = dict(zip(map(place, of), tell_apart(of), strict=True))
     return pd.DataFrame(
         [
             {
                 "what": experiment_name(e.experiment),
                 "data set": data_name(e.dataset) if e.dataset else "synthetic",
-                "asked for": settings,
+                "asked for": settings[place(e)],
                 "shown on": page_of(e.experiment, e.manifest.request),
                 "from": origin(e),
                 "made": datetime.fromisoformat(e.manifest.created),
@@ -116,9 +138,14 @@ def rows(entries: Sequence[Entry]) -> pd.DataFrame:
                 "device": e.manifest.device,
                 "key": e.key,
             }
-            for e, settings in zip(entries, tell_apart(entries), strict=True)
+            for e in entries
         ]
     )
+
+
+def place(entry: Entry) -> tuple[str, str, str]:
+    """Return what names an entry among all that the library holds."""
+    return entry.origin, entry.experiment, entry.key
 
 
 @shelf.kept
