@@ -56,10 +56,11 @@ def overview(entries: Sequence[InventoryEntry]) -> str:
     here, known = ({name_of(e) for e in kept} for kept in ([e for e in entries if e.here], entries))
     data_dir = lab().settings.data_dir
     held = inventory.size_of([data_dir])
-    takes = f" Those brought in or prepared take {megabytes(held)}." if held else ""
+    takes = f" Data sets prepared or brought in take {megabytes(held)} of the disk." if held else ""
     return (
         f"**{len(here)} of the {count(len(known), 'data set')} below are ready to open.** "
-        f"Prepare another, which is done once, or bring in a file of your own.{takes}"
+        "The others need one click on “Prepare”, once. You can also bring in a file of your own."
+        f"{takes}"
     )
 
 

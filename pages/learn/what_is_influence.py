@@ -160,8 +160,8 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
             cells(result, train, indices, side)
             st.caption(f"{many.max()} of these {shown} are of class “{most}”.")
     st.caption(
-        "A score is the change of the loss per unit of weight that the sample gets more. Here it "
-        "is for this one test sample; on other pages it is for all test samples."
+        "A score is the change of the loss if the training sample counts more, per unit of its "
+        "weight. Here the loss is that of this one test sample; on other pages, of all of them."
     )
     st.caption(badge_of(stored))
     every_sample(stored, request, train, shown)

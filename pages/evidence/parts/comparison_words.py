@@ -26,7 +26,7 @@ def finding(compared: Sequence[Comparison], levels: int) -> str:
     return (
         f"**{answer}: {held} of {len(compared)} checks of the paper's statements are reproduced.** "
         f"Orders and trends are checked. The {levels} success rates of its tables are not, because "
-        "this lab has other features of the pictures."
+        "this lab turns the pictures into other features."
     )
 
 
