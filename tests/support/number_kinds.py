@@ -345,7 +345,8 @@ NO_RESULT = (
         SETTING,
         r"^(Trains some|Computes some) .* on a laptop\.$|^The audit uses the tolerance",
         r"^“.*” has [\d.,]+ times as many numbers",  # tests/pages/test_many_classes.py
-        r"^The DP gap: how much more often|^α = 1 changes nothing|^The figures show α =",
+        r"^The DP gap(, in percentage points)?: how much more often",
+        r"^α = 1 changes nothing|^The figures show α =",
         r"^After these, the same from other random starts: at most \d+ rounds",
         r"^\W*At most \d+ of the nearest models move on",
         r"^Smaller on this data set than on the others",
