@@ -63,13 +63,11 @@ def who_gets(about: About, honest: float) -> str:
 def spoiled(about: About, scale: float, after: float, honest: float) -> str:
     """Say who is ahead, and by how many points, if the repair is attacked at a scale. A group
     stays ahead where the unattacked repair lowers its lead, and this one by less than half."""
-    before = abs(about.gap_before)
-    ahead = by_lead(about, after)[0]
-    stays = about.gap_before * after > 0 and abs(honest) < before and before / 2 < abs(after)
-    verbs = ("stay", "stays") if stays and abs(after) <= before else ("are", "is")
+    before, same = abs(about.gap_before), about.gap_before * after > 0
+    stays = same and abs(honest) < before and before / 2 < abs(after) <= before
+    who = does(by_lead(about, after)[0], *(("stay", "stays") if stays else ("are", "is")))
     return (
-        f"Multiply the model's parameters by {scale:g} first, and {does(ahead, *verbs)} "
-        f"{size(after)} points ahead."
+        f"Multiply the model's parameters by {scale:g} first, and {who} {size(after)} points ahead."
     )
 
 
@@ -119,24 +117,19 @@ def finding(result: FairnessResult) -> str:
     clear = above_chance(largest)
     after, honest = float(largest[column]), float(result.row(1)[column])
     number = int(largest["base_predictions_changed"])
-    attacked = spoiled(about, largest["scale"], after, honest)
-    gets = who_gets(about, honest)
-    sentence = (
-        f"{'Yes. ' if clear else ''}{gets[0].upper()}{gets[1:]} "
-        f"{f'**{attacked}**' if clear else attacked} {untouched(number, about.n_test)}"
-    )
+    attacked, gets = spoiled(about, largest["scale"], after, honest), who_gets(about, honest)
+    gets, rest = f"{gets[0].upper()}{gets[1:]}", untouched(number, about.n_test)
+    if clear:
+        return f"Yes. {gets} **{attacked}** {rest}"
     chance = "**The difference can be chance: its interval contains 0.**"
-    return sentence if clear else f"{sentence} {chance}"
+    return f"{gets} {attacked} {rest} {chance}"
 
 
 def untouched(number: int, total: int) -> str:
     """Say that the scores change, and how many predictions do."""
     if not number:
         return "The multiplication changes no prediction, only the scores."
-    return (
-        f"The scores that the repair uses change, and so do {number} of the {total:,} test "
-        "predictions."
-    )
+    return f"The scores change, and so do {number} of the {total:,} test predictions."
 
 
 def taken_away(result: FairnessResult, row: pd.Series) -> bool:
