@@ -487,7 +487,7 @@ def test_every_attack_is_in_one_part_of_its_radius_bar() -> None:
     figure = price_figure.by_price(found, 0.03)
     check_traces(figure)
     assert [list(bar.x) for bar in figure.data] == [[2] * 2, [1] * 2, [1] * 2]
-    assert [note.text for note in figure.layout.annotations][2:] == ["1.5", "0.50"] * 2
+    assert [note.text for note in figure.layout.annotations][3:] == ["1.5", "0.50"] * 2
     free = price_figure.prices(table, replace(VIEW, tolerance=None))
     assert [bar.name for bar in price_figure.by_price(free, None).data] == [
         "at the top",

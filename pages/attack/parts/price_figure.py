@@ -12,7 +12,7 @@ from pages.common.keeping import shelf
 from pages.common.words import rate_words
 
 BARS = 0.58  # of the figure's width; the two columns of numbers stand to the right of it
-LOST, KEPT = 0.71, 0.95  # where their middles are
+LOST, KEPT = 0.71, 0.95  # where they end
 DIGIT = 0.018  # of the longest bar: what a part must have for each digit of its number
 
 
@@ -48,8 +48,9 @@ def by_price(found: pd.DataFrame, tolerance: float | None) -> go.Figure:
     radii = [f"moves {rate_words.share(radius)}" for radius in found["radius"]]
     figure = outcomes(found, radii, tolerance)
     _losses(figure, found)
-    figure.update_xaxes(domain=[0, BARS])
-    set_plainly(figure, legend={"y": 1.13})  # above the heads of the columns
+    figure.update_xaxes(domain=[0, BARS], title_text="")
+    below = {"y": 0, "yref": "container", "yanchor": "bottom"}  # above are the heads of the columns
+    set_plainly(figure, legend=below, margin={"t": 46})
     return figure
 
 
@@ -100,14 +101,20 @@ def outcomes(found: pd.DataFrame, names: list[str], tolerance: float | None) -> 
 
 
 def _losses(figure: go.Figure, found: pd.DataFrame) -> None:
-    """Write the two columns of numbers beside the bars of `by_price`."""
-    heads = ((LOST, "median<br>points lost"), (KEPT, "ranking<br>similarity"))
-    for x, text in heads:
+    """Write the two columns of numbers beside the bars of `by_price`, and the head of each column.
+    The bars are a column, too."""
+    heads = (
+        (BARS / 2, "center", "attacked<br>samples"),
+        (LOST, "right", "median<br>points lost"),
+        (KEPT, "right", "ranking<br>similarity"),
+    )
+    for x, anchor, text in heads:
         figure.add_annotation(
             x=x,
             y=1.01,
             xref="paper",
             yref="paper",
+            xanchor=anchor,
             yanchor="bottom",
             text=text,
             showarrow=False,
@@ -119,6 +126,7 @@ def _losses(figure: go.Figure, found: pd.DataFrame) -> None:
                 x=x,
                 y=place,
                 xref="paper",
+                xanchor="right",
                 text=text.replace("-", "−"),
                 showarrow=False,
                 font={"size": 15, "color": INK},
