@@ -107,7 +107,8 @@ def fifths_block(
         build=fifths_figure.by_fifth,
         values=(parts, radius),
         results=(swept,),
-        caption=f"{fifths_figure.doubt(parts, radius)} {ease_words.over_all(found)}".strip(),
+        caption="Each row is a fifth of the attacked samples. "
+        f"{fifths_figure.doubt(parts, radius)} {ease_words.over_all(found)}",
     )
 
 

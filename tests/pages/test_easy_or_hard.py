@@ -39,9 +39,9 @@ def test_question_answer_and_figure_stand_beside_the_bet(open_page: Open) -> Non
     said = words(app)
     assert not app.exception
     assert not app.warning
-    assert "Can you tell which samples are easy to move to the top?" in said
+    assert "Is such a sample easier to move to the top?" in said
     assert (
-        "A little: 10 of the 10 most sensitive samples move, and 8 of the 10 least, which may"
+        "Perhaps: 10 of the 10 most sensitive reach the top, but also 8 of the 10 least sensitive."
         in said
     )
     assert fifths_figure.TITLE in said
@@ -112,16 +112,17 @@ def test_a_bar_and_its_count_are_of_the_samples_that_move() -> None:
 @pytest.mark.parametrize(
     ("first", "last", "said", "doubt"),
     [
-        ((8, 10), (10, 10), "A little: 10 of the 10 most sensitive samples move, "
-         "and 8 of the 10 least, which may be chance.",
+        ((8, 10), (10, 10), "Perhaps: 10 of the 10 most sensitive reach the top, "
+         "but also 8 of the 10 least sensitive.",
          "At this distance alone, the difference may be chance"),
-        ((1, 10), (10, 10), "Partly: 10 of the 10 most sensitive samples move, "
-         "and 1 of the 10 least.",
+        ((1, 10), (10, 10), "Yes: 10 of the 10 most sensitive reach the top, "
+         "but only 1 of the 10 least sensitive.",
          "Chance hardly explains this difference"),
-        ((10, 10), (3, 10), "No: 3 of the 10 most sensitive samples move, and 10 of the 10 least.",
+        ((10, 10), (3, 10), "No: 3 of the 10 most sensitive reach the top, "
+         "and 10 of the 10 least sensitive.",
          "Chance hardly explains this difference"),
-        ((5, 10), (5, 10), "No: 5 of the 10 most sensitive samples move, "
-         "and 5 of the 10 least.", ""),
+        ((5, 10), (5, 10), "No: 5 of the 10 most sensitive reach the top, "
+         "and 5 of the 10 least sensitive.", ""),
     ],
 )  # fmt: skip
 def test_answer_and_doubt_say_what_the_counts_carry(
@@ -145,9 +146,9 @@ def test_it_begins_where_the_ends_differ(open_page: Open) -> None:
     """At the radius of the highest rate all samples of CIFAR-10 move: a smaller one tells more."""
     app = open_page(PAGE, dataset="cifar10_5000_2000_effnetlite2")
     assert app.selectbox(key="radius").value == 0.1
-    assert "4 of the 4 most sensitive samples move, and 2 of the 4" in words(app)
+    assert "4 of the 4 most sensitive reach the top, but also 2 of the 4 least" in words(app)
     app.selectbox(key="radius").set_value(0.3).run()
-    assert "samples move, and 4 of the 4 least" in words(app)
+    assert "reach the top, and 4 of the 4 least" in words(app)
 
 
 def test_the_searched_radius_is_compared_with_the_norm(open_page: Open) -> None:

@@ -71,7 +71,7 @@ RESULTS = (
         lambda d: r.retraining_numbers(d)[:1],
     ),
     result(r"l2 [\d.]+, damping [\d.]+: Pearson", lambda d: r.retraining_numbers(d)[1:]),
-    result(r"\d+ of the \d+ most sensitive samples move, and", r.most_and_least),
+    result(r"\d+ of the \d+ most sensitive reach the top,", r.most_and_least),
     result(
         r"^(At this distance alone, the difference|Chance hardly explains this difference)",
         targets.intervals_of_ends,
@@ -456,7 +456,7 @@ NO_RESULT = (
         DEFINITION,
         r"^The linear datamodelling score is the rank correlation of its test loss",
         r"^The slope is the norm of the training loss's gradient",
-        r"^2: (raise it, push down|the paper's attack: also)",
+        r"^2: (Raise the target, push down|The paper's attack: the)",
         r"^A sample counts here when|^The page on costs gives an attack",
         r"^(Definition|Equation|Theorem) \d[., ]|^Algorithm \d, |^Algorithm 3 that hides",
         r"^(Scores \(Definition|The rank of a sample is 1 plus|Spearman compares|AUC: how often)",
@@ -480,7 +480,7 @@ NO_RESULT = (
         r"^(Honest models differ in optimiser|The gradient is that of the declared)",
         r"^Whoever trains the model hands out step",
         r"^\d\.$|^(A model whose parameters are multiplied by|Copies with the other label)",
-        r"^No linear model (can change that|brings this sample)|^Within radius 0.3\.$",
+        r"^(No linear model can change that|No: no linear model brings this)|^Within radius 0.3\.$",
         r"^(with the target in|"
         r"in the top ten after|malicious, into the top|arrives, then|differentiates|trains at|"
         r"Algorithm 3( that hides|, declares)|certified out|"

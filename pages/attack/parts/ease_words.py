@@ -9,8 +9,10 @@ from pages.common.figures.axes import thinning
 from pages.common.keeping import shelf
 from pages.common.words.wording import count
 
-MEANT = "Sensitive: the score changes fast with the model."
-QUESTION = "Can you tell which samples are easy to move to the top?"
+QUESTION = (
+    "A sample is sensitive if its score changes fast with the model. Is such a sample easier to "
+    "move to the top?"
+)
 
 
 @shelf.kept
@@ -26,19 +28,19 @@ def finding(
         return f"{QUESTION} **{norms_title(result)}.**"
     if found is None or len(tried) < fifths_figure.FEWEST:
         return f"{QUESTION} **It cannot be told here: too few attacks, or all ended alike.**"
-    return f"{QUESTION} **{by_ends(fifths_figure.fifths(tried), radius)}** {MEANT}"
+    return f"{QUESTION} **{by_ends(fifths_figure.fifths(tried), radius)}**"
 
 
 def by_ends(parts: pd.DataFrame, radius: float) -> str:
     """Answer with how many of the most and of the least sensitive samples move within `radius`.
     parts: of `fifths_figure.fifths`."""
     (few, least), (many, most) = fifths_figure.ends(parts, radius)
-    counts = f"{many} of the {most} most sensitive samples move, and {few} of the {least} least"
+    first, last = f"{many} of the {most} most sensitive", f"{few} of the {least} least sensitive"
     if many / most <= few / least:
-        return f"No: {counts}."
+        return f"No: {first} reach the top, and {last}."
     if wilson_interval(few, least).overlaps(wilson_interval(many, most)):
-        return f"A little: {counts}, which may be chance."
-    return f"Partly: {counts}."
+        return f"Perhaps: {first} reach the top, but also {last}."
+    return f"Yes: {first} reach the top, but only {last}."
 
 
 def over_all(found: moved_targets.Prediction) -> str:

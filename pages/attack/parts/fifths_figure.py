@@ -13,7 +13,7 @@ from pages.common.words import rate_words
 
 FEWEST = 10  # targets that are drawn in fifths
 BARS = 0.8  # of the figure's width; the counts stand to the right of it
-TITLE = "How many samples arrive, by how sensitive their score is"
+TITLE = "How many samples reach the top, from the least to the most sensitive"
 PLACES = ("least sensitive", "less", "medium", "more", "most sensitive")
 
 
@@ -85,8 +85,8 @@ def by_fifth(found: pd.DataFrame, radius: float) -> go.Figure:
     between = len(parts) - 2
     figure = go.Figure()
     for name, counts, colours in (
-        ("arrive", moved, [ATTACKED, *[translucent(ATTACKED, 0.5)] * between, ATTACKED]),
-        ("do not arrive", of - moved, [BEYOND] * len(parts)),
+        ("reach the top", moved, [ATTACKED, *[translucent(ATTACKED, 0.5)] * between, ATTACKED]),
+        ("do not", of - moved, [BEYOND] * len(parts)),
     ):
         figure.add_bar(
             x=counts / of,
@@ -115,7 +115,7 @@ def by_fifth(found: pd.DataFrame, radius: float) -> go.Figure:
         showticklabels=False,
         showgrid=False,
         zeroline=False,
-        title_text=f"samples that arrive, the model moving by {rate_words.share(radius)}",
+        title_text=f"samples at the top when the model moves by {rate_words.share(radius)}",
     )
     figure.update_yaxes(
         tickvals=list(range(len(PLACES))),
