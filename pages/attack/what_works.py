@@ -71,11 +71,9 @@ def variants_figure(
         build=variant_figures.variant_rates,
         values=(shown, view.tolerance),
         results=stored,
-        caption="Each row changes one part of the row above. “The top” is "
-        f"{'rank 1' if view.k == 1 else f'ranks 1 to {view.k}'}; “above it” is all that ranks "
-        "before the target."
-        f"{' The last row is an attack of this lab.' if budget else ''} "
-        f"{rate_words.interval(row_of(kept, ablation.RESTARTS))}",
+        caption="Each row is an attack, the simplest first; it changes one part of the row above. "
+        f"“The top” is {'rank 1' if view.k == 1 else f'ranks 1 to {view.k}'}; “above it” is all "
+        f"that ranks before the target. {rate_words.interval(row_of(kept, ablation.RESTARTS))}",
         details=f"Into the top {view.k}, each variant at the radius where it does best. The first "
         "three start once, at the honest model, with each learning rate; the fourth from "
         f"{STARTS} random starts, as the paper's attack does.{budget}"

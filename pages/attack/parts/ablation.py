@@ -20,13 +20,13 @@ from pages.common.words.wording import count, listed
 
 RESTARTS = "restarts"  # the variant that is not an objective of its own
 ACCURATE = "accurate"  # ours
-VARIANTS = {  # the paper's
-    "target": "raise the target alone",
-    "top_k": "raise it, push down the top",
-    "higher_ranked": "raise it, push down all above it",
-    RESTARTS: "the paper's attack: also from random starts",
+VARIANTS = {  # the paper's, each named as a whole attack
+    "target": "Raise the target alone",
+    "top_k": "Raise the target, push down the top",
+    "higher_ranked": "Raise the target, push down all above it",
+    RESTARTS: "The paper's attack: the same, random starts",
 }
-LABELS = {**VARIANTS, ACCURATE: "ours: also keeps the model accurate"}
+LABELS = {**VARIANTS, ACCURATE: "This lab's attack: also keeps accuracy"}
 NAMES = {  # in sentences
     "target": "raising the target alone",
     "top_k": "pushing down the top",

@@ -1,5 +1,6 @@
 """Figures of the ablation: rates, targets and runs of the variants of the attack."""
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -25,6 +26,11 @@ def wrapped(name: str, width: int = 14) -> str:
     return "<br>".join(textwrap.wrap(LABELS[name], width))
 
 
+def in_two_lines(name: str) -> str:
+    """Return a variant's name, broken after its first comma or colon."""
+    return re.sub("([,:]) ", r"\1<br>", LABELS[name], count=1)
+
+
 def variant_rates(best: pd.DataFrame, tolerance: float | None) -> go.Figure:
     """Draw for each variant how many attacks succeed within the limit at its best radius, how many
     more where accuracy has no say, and how many do not.
@@ -41,7 +47,7 @@ def variant_rates(best: pd.DataFrame, tolerance: float | None) -> go.Figure:
         dearer=anyhow["successes"] - within["successes"],
         stuck=anyhow["attacks"] - anyhow["successes"],
     )
-    return price_figure.outcomes(found, [wrapped(name, 23) for name in names], tolerance)
+    return price_figure.outcomes(found, [in_two_lines(name) for name in names], tolerance)
 
 
 STRIP_LOOKS = {
