@@ -31,7 +31,7 @@ def test_the_finding_and_its_figure_before_any_click(open_page: Open) -> None:
     said = words(app)
     assert not app.exception
     assert not app.warning
-    assert "No linear model brings this sample to rank 1" in said
+    assert "No: no linear model brings this sample to rank 1." in said
     assert "**0 of 10,000 random models** bring it to rank 1" in said
     assert "**0 of 10 runs of the attack**" in said
     assert "precomputed" in said

@@ -60,9 +60,17 @@ def test_the_plane_shows_target_and_copies_at_one_place():
     assert "p = ½" not in {trace.name for trace in blind.data}
 
 
+def test_the_answer_is_no_only_where_no_model_arrived(result):
+    ranks = result.random.table.assign(rank=[1, *result.random.table["rank"][1:]])
+    found = replace(result, random=replace(result.random, table=ranks))
+    said = impossible_words.headline(found)
+    assert f"**Perhaps: 1 model of {result.tried:,} that were tried brought this sample" in said
+    assert "No" not in said
+
+
 def test_the_finding_has_its_numbers(result):
     said = impossible_words.headline(result)
-    assert "No linear model brings this sample into the top 2" in said
+    assert "**No: no linear model brings this sample into the top 2.**" in said
     assert (
         "2 copies of it with the other label, planted in the training data, always rank higher"
         in said
