@@ -79,8 +79,8 @@ def begin_form(form: Form) -> None:
         "How far the model may move",
         "radius",
         RADII,
-        "How far the malicious model may lie from the honest one, as a share of its norm: the "
-        "paper's radius. Farther moves more samples and costs more.",
+        "How far the malicious model may lie from the honest one, as a share of its weights' "
+        "size (norm): the paper's radius. Farther moves more samples and costs more.",
         lesson_state.RADIUS,
         nearest=True,
         carried=False,
@@ -176,7 +176,7 @@ def bet_form(lesson: Lesson, before: Ranking, samples: Samples, sample: int) -> 
     with right:
         st.markdown(
             f"It is {samples.describe(sample)}, one of {n:,}. You train the model: you may change "
-            f"it by a share of {attacked.radius:g} of its norm, so that this sample ends in "
+            f"it by at most {share(attacked.radius)}, so that this sample ends in "
             f"**{top(attacked.k)}**."
         )
         st.button("Deal me another", key="deal", on_click=draw, args=(lesson, before))

@@ -83,8 +83,8 @@ def show(
         table=lambda: wall_figures.exported(table),
         results=() if stored is None else (stored,),
         asked=("attack", attack) if stored is None else None,
-        caption="Inside the shaded band a sample is in the top. Dotted lines divide the prices "
-        f"that could be bet on. Radius {attack.radius:g}, k = {attack.k}, data set "
+        caption=f"Inside the shaded band a sample is in {top(attack.k)}. Dotted lines divide the "
+        f"prices that could be bet on. The model moves by at most {share(attack.radius)}, data set "
         f"“{data_name(attack.dataset)}”.",
     ).show()
     pictures(table, attack.dataset)
