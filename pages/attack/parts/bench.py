@@ -96,7 +96,7 @@ class Effort:
     def words(self) -> dict[str, str]:
         return {
             "allowed": f"{self.allowed:.0%} at most",
-            "moved": f"of its weights' size; {self.allowed:.0%} is allowed",
+            "moved": f"of its weights' size; the limit is {self.allowed:.0%}",
             "time": self.time,
             "timeNote": self.time_note,
             "takes": f"It takes {self.most} at most.",

@@ -51,8 +51,7 @@ def score(found: Sources) -> Told:
         "Yellow: hurts the model. Green: helps it.",
         f"Notice that {down:,} digits pull the test loss down (green) and {up:,} pull it up "
         "(yellow).",
-        "The paper ranks by this score, largest first: rank 1 is the digit that, by the score, "
-        "hurts most.",
+        "The largest score has rank 1: by the score, this digit hurts most.",
         "influence",
     )
 
