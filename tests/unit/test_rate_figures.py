@@ -198,7 +198,7 @@ def test_ours_is_a_fifth_variant_beside_the_paper_s_four() -> None:
     figure = variant_figures.variant_rates(ablation.best_of(VIEW.both(table, ablation.BY)), 0.03)
     kept = trace(figure, "at the top, at most 3 points lost")
     assert list(kept.x) == [0, 1, 1, 3, 3]
-    assert "ours:" in kept.y[-1]
+    assert "This lab's attack:" in kept.y[-1]
     best = ablation.best_of(VIEW.both(table, ablation.BY))
     beside = paper.beside_table_2(best, ablation.LABELS, "here").iloc[-1]
     assert beside["here"] == "0.75 / 0.75 (0.0)"
@@ -311,8 +311,8 @@ def test_stuck_runs_are_drawn_and_end_in_a_cross() -> None:
     ends = {(t.xaxis, t.y[0]): t.marker.symbol[0] for t in figure.data if t.mode == "markers"}
     assert ends == {("x", 50): "x", ("x", 20): "x", ("x2", 50): "x", ("x2", 1): "circle"}
     titles = [a.text for a in figure.layout.annotations]
-    assert "raise the target<br>alone<br>0 of 2 arrive" in titles
-    assert "the paper's<br>attack: also from<br>random starts<br>1 of 2 arrives" in titles
+    assert "Raise the target<br>alone<br>0 of 2 arrive" in titles
+    assert "The paper's<br>attack: the same,<br>random starts<br>1 of 2 arrives" in titles
     assert ablation.runs_title(attacks) == (
         "Sample 7, honest rank 8, arrives by starting at random; under the 1 other variant every "
         "run gets stuck"

@@ -51,7 +51,7 @@ def score(found: Sources) -> Told:
         "Yellow: hurts the model. Green: helps it.",
         f"Notice that {down:,} digits pull the test loss down (green) and {up:,} pull it up "
         "(yellow).",
-        "The largest score has rank 1: by the score, this digit hurts most.",
+        "The paper puts the largest score first: by the score, the digit at rank 1 hurts most.",
         "influence",
     )
 
