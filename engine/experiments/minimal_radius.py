@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 # after a look at those of seed 1. Results are reported on targets of another seed, without those
 # that the two drew.
 TUNING_SEEDS, TUNING_TARGETS, REPORTING_SEED = (0, 1), 24, 2
+# What a result holds of each target: arrays beside `targets`, and tables with their column.
+ROWS = ("radius", "arrived", "rank_before", "rank_after", "lost_test", "lost_holdout")
+TABLES = ("starts", "path", "others")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +112,21 @@ class MinimalRadiusResult:
             inside = inside & (self.lost_holdout <= tolerance + ROUNDING)
         return np.asarray(inside)
 
+    def on(self, radius: float) -> MinimalRadiusResult:
+        """Return the result of those targets that were attacked at a radius; lots of targets that
+        are put side by side may differ in their radii."""
+        given = self.others.loc[self.others["radius"] == radius, "target"]
+        inside = np.isin(self.targets, given)
+        if inside.all():
+            return self
+        kept: dict[str, Any] = {name: getattr(self, name)[inside] for name in ("targets", *ROWS)}
+        for name in TABLES:
+            table = getattr(self, name)
+            kept[name] = table[table["target"].isin(kept["targets"])]
+        if self.parameters.size:
+            kept["parameters"] = self.parameters[inside]
+        return replace(self, **kept)
+
     def attack(self, objective: str, radius: float) -> pd.DataFrame:
         """Return the rows of `others` of one objective at one radius."""
         these = self.others["objective"] == objective
@@ -126,28 +144,31 @@ class MinimalRadiusResult:
 
     def compared(self, tolerance: float | None = None, looks: int = 1) -> pd.DataFrame:
         """Compare the search with each attack at each radius, target by target: one row each, with
-        objective, radius, minimal and other (targets moved), only_minimal, only_other, p (exact
-        McNemar test, times `looks`), p_holm (Holm's, over all rows), seconds (of the attack, all
-        targets) and minimal_seconds (of the search, which serves every radius).
+        objective, radius, targets (attacked at that radius), minimal and other (targets moved),
+        only_minimal, only_other, p (exact McNemar test, times `looks`), p_holm (Holm's, over all
+        rows), seconds (of the attack on these targets) and minimal_seconds (of their search, which
+        serves every radius).
 
         looks: how often the comparison has been read while targets were added (Bonferroni)."""
         rows = []
         asked = self.others[["objective", "radius"]].drop_duplicates()
         for objective, radius in zip(asked["objective"], asked["radius"], strict=True):
-            ours = self.moved(radius, tolerance)
-            theirs = self.moved_by(objective, radius, tolerance)
+            here = self.on(radius)
+            ours = here.moved(radius, tolerance)
+            theirs = here.moved_by(objective, radius, tolerance)
             only = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
             rows.append(
                 {
                     "objective": objective,
                     "radius": radius,
+                    "targets": len(here.targets),
                     "minimal": int(ours.sum()),
                     "other": int(theirs.sum()),
                     "only_minimal": only[0],
                     "only_other": only[1],
                     "p": min(1.0, looks * sign_test(*only)),
-                    "seconds": float(self.attack(objective, radius)["seconds"].sum()),
-                    "minimal_seconds": self.seconds,
+                    "seconds": float(here.attack(objective, radius)["seconds"].sum()),
+                    "minimal_seconds": here.seconds,
                 }
             )
         table = pd.DataFrame(rows)
@@ -250,16 +271,14 @@ def pooled(lots: Sequence[MinimalRadiusResult]) -> MinimalRadiusResult:
     for lot in lots:
         if lot.k != first.k or not np.array_equal(lot.honest_ranks, first.honest_ranks):
             raise InvalidInput("lots", f"k {lot.k}", "lots of the same k and honest model")
-    rows = ("radius", "arrived", "rank_before", "rank_after", "lost_test", "lost_holdout")
-    tables = ("starts", "path", "others")
     kept = all(lot.parameters.size for lot in lots)
     beside: dict[str, Any] = {
         "targets": targets,
         "parameters": np.concatenate([lot.parameters for lot in lots]) if kept else np.empty(0),
     }
-    for name in rows:
+    for name in ROWS:
         beside[name] = np.concatenate([getattr(lot, name) for lot in lots])
-    for name in tables:
+    for name in TABLES:
         beside[name] = pd.concat([getattr(lot, name) for lot in lots], ignore_index=True)
     return replace(first, **beside)
 

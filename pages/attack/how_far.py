@@ -157,12 +157,13 @@ def comparison(stored: Stored, request: MinimalRadiusRequest) -> None:
         radius_words.comparison(result, looks), "The search beside other attacks, target by target"
     )
     st.caption(radius_words.comparison_caption(result, request, looks))
-    planned = published_results.planned(request)
-    if planned is not None:
-        st.caption(radius_words.planned_caption(planned, len(result.targets)))
+    for number, (asked, lot) in enumerate({request: stored, **later}.items(), start=1):
+        if (planned := published_results.planned(asked)) is not None:
+            which = f" for lot {number}" if looks > 1 else ""
+            st.caption(radius_words.planned_caption(planned, len(lot.result.targets), which))
     if looks > 1:
         last = list(later)[-1]
-        st.caption(radius_words.looks_caption([lot.result for lot in lots], last))
+        st.caption(radius_words.looks_caption([lot.result for lot in lots], request, last))
     for lot in later.values():
         st.caption(provenance(lot))
 

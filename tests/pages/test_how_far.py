@@ -313,8 +313,13 @@ def test_samples_that_earlier_versions_were_run_on_are_called_so(open_page: Open
 
 def test_the_last_lot_is_also_told_alone() -> None:
     one, two = lots()
-    said = radius_words.looks_caption([one, two], replace(REQUEST, enough=0.2))
-    assert "ended once it was within radius 0.2" in said
+    said = radius_words.looks_caption([one, two], REQUEST, replace(REQUEST, enough=0.2))
+    assert "ended once it was within radius 0.2" in said and "were given" not in said
     assert "came in 2 lots: 3 and 3" in said
     assert "the search moves 3, “keep accuracy” 1 (corrected p 0.500)" in said
-    assert "ended once" not in radius_words.looks_caption([one, two], REQUEST)
+    plain = radius_words.looks_caption([one, two], REQUEST, REQUEST)
+    assert "ended once" not in plain and "single test samples" not in plain
+    earlier, other = replace(REQUEST, radii=(0.1, 0.2)), replace(REQUEST, margins=True)
+    told = radius_words.looks_caption([one, two], earlier, other)
+    assert "There attacks were given radius 0.2 alone." in told
+    assert "kept accuracy by the predictions of single test samples" in told

@@ -286,6 +286,7 @@ RESULTS = (
     result(r"^The first \d+ of them were finished", lambda data: tables.planned(data)[1:]),
     result(r"^So p is multiplied by", lambda data: tables.lots(data)[:1]),
     result(r"^There the search ended once it was within", tables.enough),
+    result(r"^There attacks were given radi", tables.last_radii),
     result(r"^The last lot alone", tables.last_lot),
     result(r"^As recorded, not on an idle machine", rest.seconds_an_attack),
     result(r"^(Every step helps|The paper's Table 2 has every)", rest.every_step),

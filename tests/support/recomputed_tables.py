@@ -326,14 +326,15 @@ def paired(result: Any, looks: int = 1) -> list[tuple[tuple[float, str], Numbers
     only one of them moves; p as it is shown; and the attack's seconds."""
     rows: list[tuple[tuple[float, str], Numbers, float, float]] = []
     for (radius, name), part in result.others.groupby(["radius", "objective"], sort=False):
-        part = part.set_index("target").loc[result.targets]
         at = float(str(radius))
         within = np.nan_to_num(result.radius, nan=9) <= at + 1e-9
         own = result.arrived & within & (result.lost_holdout <= LIMIT)
+        asked = np.isin(result.targets, part["target"])  # a lot may be attacked at fewer radii
+        own, part = own[asked], part.set_index("target").loc[result.targets[asked]]
         other = (part["arrived"] & (part["lost_holdout"] <= LIMIT)).to_numpy()
         alone, its = int((own & ~other).sum()), int((other & ~own).sum())
         p = binomtest(alone, alone + its).pvalue if alone + its else 1.0
-        counts: Numbers = [own.sum(), other.sum(), alone, its]
+        counts: Numbers = [len(own), own.sum(), other.sum(), alone, its]
         rows.append(((at, str(name)), counts, min(1.0, looks * p), part["seconds"].sum()))
     corrected = holm([p for *_rest, p, _took in rows])
     return [
@@ -357,11 +358,11 @@ def at_larger_radii(dataset: str) -> list[Row]:
 def by_radius(dataset: str) -> list[tuple[float, int, Row]]:
     """For each radius, the smallest first: it, the number of targets, and who moves how many."""
     result = searched(dataset)
-    told: dict[float, Row] = {}
+    told: dict[float, tuple[int, Row]] = {}
     for (radius, name), counts, p, _took in paired(result, looks=len(result.lots)):
-        row = told.setdefault(radius, [counts[0]])
-        row += [*named(NAMES[name])[1:], counts[1], p]
-    return [(radius, len(result.targets), row) for radius, row in sorted(told.items())]
+        _total, row = told.setdefault(radius, (int(counts[0]), [counts[1]]))
+        row += [*named(NAMES[name])[1:], counts[2], p]
+    return [(radius, total, row) for radius, (total, row) in sorted(told.items())]
 
 
 def enough(dataset: str) -> Numbers:
@@ -369,10 +370,11 @@ def enough(dataset: str) -> Numbers:
 
 
 def planned(dataset: str) -> Numbers:
-    """How many targets the list of published results says were planned, and how many there are."""
+    """How many targets the list of published results says were planned for the first lot, and how
+    many of it there are."""
     entries = json.loads((PUBLISHED / "requests.json").read_text(encoding="utf-8"))
     found = [e["planned"] for e in entries if "planned" in e and dataset in e["request"].values()]
-    return [*found, len(searched(dataset).targets)]
+    return [*found[:1], len(searched(dataset).lots[0].targets)]
 
 
 def earlier(dataset: str) -> Numbers:
@@ -388,10 +390,15 @@ def lots(dataset: str) -> Numbers:
 
 def last_lot(dataset: str) -> Row:
     rows = paired(searched(dataset).lots[-1])
-    told: Row = [rows[0][1][0]]
+    told: Row = [rows[0][1][1]]
     for (_at, name), counts, p, _took in rows:
-        told += [*named(NAMES[name])[1:], counts[1], p]
+        told += [*named(NAMES[name])[1:], counts[2], p]
     return told
+
+
+def last_radii(dataset: str) -> Numbers:
+    """The radii that attacks on the last lot were given."""
+    return [*results("minimal", dataset)[-1][0].radii]
 
 
 def clock(seconds: float) -> Numbers:

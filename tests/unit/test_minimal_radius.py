@@ -14,6 +14,7 @@ from engine.errors import InvalidInput
 from engine.experiments import Context, MinimalRadiusRequest, MinimalRadiusResult, experiment
 from engine.experiments.base import honest_model
 from engine.experiments.minimal_radius import (
+    TABLES,
     TUNING_SEEDS,
     TUNING_TARGETS,
     fresh_targets,
@@ -54,8 +55,8 @@ def made(radius, lost, other, k=1) -> MinimalRadiusResult:
         lost_holdout=np.asarray(lost, dtype=float),
         honest_ranks=np.arange(20) + 1,
         parameters=np.empty(0),
-        starts=pd.DataFrame({"start_seconds": [1.0] * n, "seconds": [2.0] * n}),
-        path=pd.DataFrame(),
+        starts=pd.DataFrame({"target": np.arange(n), "start_seconds": 1.0, "seconds": 2.0}),
+        path=pd.DataFrame({"target": np.arange(n)}),
         others=others,
     )
 
@@ -79,8 +80,9 @@ def lots() -> tuple[MinimalRadiusResult, MinimalRadiusResult]:
     """Two lots of three targets. The search alone moves one of the first and two of the other."""
     one = made([0.1, 0.19, 0.3], [0.0] * 3, [True, False, False])
     two = made([0.1, 0.19, 0.2], [0.0] * 3, [True, False, False])
-    others = two.others.assign(target=two.targets + 3)
-    return one, replace(two, targets=two.targets + 3, others=others)
+    later = {name: getattr(two, name) for name in TABLES}
+    moved = {name: table.assign(target=table["target"] + 3) for name, table in later.items()}
+    return one, replace(two, targets=two.targets + 3, **moved)
 
 
 def test_lots_of_targets_are_put_side_by_side() -> None:
@@ -95,6 +97,22 @@ def test_lots_of_targets_are_put_side_by_side() -> None:
     assert (row["minimal"], row["other"], row["only_minimal"]) == (5, 2, 3)
     assert row["p"] == row["p_holm"] == 2 * sign_test(3, 0)
     assert one.compared(0.03, looks=2)["p"].tolist() == [1.0]  # never above 1
+
+
+def test_a_lot_that_was_attacked_at_one_radius_alone_counts_there() -> None:
+    """At 0.1 only the first lot was attacked; at 0.2 both were."""
+    one, two = lots()
+    nearer = one.others.assign(radius=0.1, arrived=False)
+    one = replace(one, others=pd.concat([nearer, one.others], ignore_index=True))
+    both = pooled([one, two])
+    assert both.on(0.2) is both
+    assert both.on(0.1).targets.tolist() == one.targets.tolist()
+    assert set(both.on(0.1).starts["target"]) == set(one.targets.tolist())
+    table = both.compared(0.03).set_index("radius")
+    assert table["targets"].to_dict() == {0.1: 3, 0.2: 6}
+    assert table.loc[0.1, "minimal"] == one.moved(0.1, 0.03).sum()
+    assert table.loc[0.2, "minimal"] == 5 and table.loc[0.2, "other"] == 2
+    assert table.loc[0.1, "minimal_seconds"] == one.seconds
 
 
 def test_lots_that_do_not_belong_together_are_refused() -> None:

@@ -83,17 +83,17 @@ def count_ticks(total: int) -> dict[str, list[object]]:
 def rivals(result: MinimalRadiusResult) -> go.Figure:
     """Draw, for each radius that attacks were given, a bar for the search and for each of them: how
     many targets it moves within that radius with accuracy kept."""
-    total = len(result.targets)
     radii = compared_radii(result)
-    moved, colours = {}, []
+    moved, totals, colours = {}, [], []
     for radius in radii:
-        at = f" within {radius:g}" if len(radii) > 1 else ""
-        moved[SEARCH + at] = int(result.moved(radius, ACCURACY_TOLERANCE).sum())
-        rivals = [*dict.fromkeys(result.others["objective"])]
+        at, there = f" within {radius:g}" if len(radii) > 1 else "", result.on(radius)
+        moved[SEARCH + at] = int(there.moved(radius, ACCURACY_TOLERANCE).sum())
+        rivals = [*dict.fromkeys(there.others["objective"])]
         for objective in rivals:
-            hits = result.moved_by(objective, radius, ACCURACY_TOLERANCE)
+            hits = there.moved_by(objective, radius, ACCURACY_TOLERANCE)
             moved[NAMES[objective] + at] = int(hits.sum())
         colours += [ATTACKED, *[HONEST] * len(rivals)]
+        totals += [len(there.targets)] * (1 + len(rivals))
     figure = go.Figure()
     figure.add_bar(
         x=list(moved.values()),
@@ -101,15 +101,15 @@ def rivals(result: MinimalRadiusResult) -> go.Figure:
         orientation="h",
         width=0.6,
         marker={"color": colours},
-        text=[f"{count} of {total}" for count in moved.values()],
+        text=[f"{n} of {total}" for n, total in zip(moved.values(), totals, strict=True)],
         textposition="outside",
         textfont={"size": 14, "color": INK},
         cliponaxis=False,
-        hovertemplate="%{y}: <b>%{x}</b> of " + f"{total}<extra></extra>",
+        hovertemplate="%{y}: <b>%{text}</b><extra></extra>",
     )
     figure.update_xaxes(
         title_text="samples moved" + (f" within radius {radii[0]:g}" if len(radii) == 1 else ""),
-        range=[0, 1.3 * total],  # room for the count beside a full bar, on a phone too
+        range=[0, 1.3 * max(totals)],  # room for the count beside a full bar, on a phone too
         showticklabels=False,
         showgrid=False,
     )

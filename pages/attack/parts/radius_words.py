@@ -77,12 +77,13 @@ def percent(radius: float, digits: int = 1) -> str:
 
 def against_others(result: MinimalRadiusResult) -> str:
     """Say how many the search and the attacks that are given a radius move within the same one."""
-    total, radius = len(result.targets), at_one_radius(result)
-    moved = int(result.moved(radius, ACCURACY_TOLERANCE).sum())
+    radius = at_one_radius(result)
+    there = result.on(radius)
+    total, moved = len(there.targets), int(there.moved(radius, ACCURACY_TOLERANCE).sum())
     return (
         f"Within radius {radius:g}, with at most {100 * ACCURACY_TOLERANCE:g} points of "
         f"accuracy lost, the search moves {moved} of {total}. Given the same radius, "
-        f"{rivals(result, radius)}."
+        f"{rivals(there, radius)}."
     )
 
 
@@ -110,6 +111,7 @@ def comparison(result: MinimalRadiusResult, looks: int = 1) -> pd.DataFrame:
         {
             "radius": [f"{r:g}" for r in table["radius"]],
             "compared with": [NAMES[name] for name in table["objective"]],
+            "targets": table["targets"],
             "search moves": table["minimal"],
             "it moves": table["other"],
             "only the search": table["only_minimal"],
@@ -127,7 +129,6 @@ def decimal_p(p: float) -> str:
 def verdict(result: MinimalRadiusResult, looks: int = 1) -> str:
     """Say how many targets the search and each attack move in the same time, and whether that may
     be chance. looks: as in `MinimalRadiusResult.compared`."""
-    total = count(len(result.targets), "target")
     said: list[str] = []
     table = result.compared(ACCURACY_TOLERANCE, looks)
     for radius, part in table.groupby("radius"):
@@ -135,6 +136,7 @@ def verdict(result: MinimalRadiusResult, looks: int = 1) -> str:
             f"{quoted(name)} moves {other} (corrected p {decimal_p(p)})"
             for name, other, p in zip(part["objective"], part["other"], part["p_holm"], strict=True)
         ]
+        total = count(int(part["targets"].iloc[0]), "target")
         begin = f"Within radius {radius:g} the" if said else "With the same processor time, the"
         end = "" if said else f" within radius {radius:g}"
         moves = f"{begin} search moves {part['minimal'].iloc[0]} of {total}{end}:"
@@ -149,9 +151,11 @@ def verdict(result: MinimalRadiusResult, looks: int = 1) -> str:
     return " ".join([*said, end])
 
 
-def looks_caption(lots: Sequence[MinimalRadiusResult], last: MinimalRadiusRequest) -> str:
-    """Say what was decided before the last lot of targets was tried, as its request `last` asks,
-    and what it gives alone."""
+def looks_caption(
+    lots: Sequence[MinimalRadiusResult], first: MinimalRadiusRequest, last: MinimalRadiusRequest
+) -> str:
+    """Say what was decided before the last lot of targets was tried, as its request `last` asks
+    beside that of the first, and what it gives alone."""
     looks = len(lots)
     table = lots[-1].compared(ACCURACY_TOLERANCE)
     table = table[table["radius"] == at_one_radius(lots[-1])]
@@ -159,17 +163,21 @@ def looks_caption(lots: Sequence[MinimalRadiusResult], last: MinimalRadiusReques
         f"{quoted(name)} {other} (corrected p {decimal_p(p)})"
         for name, other, p in zip(table["objective"], table["other"], table["p_holm"], strict=True)
     ]
-    ended = (
-        f"There the search ended once it was within radius {last.enough:g}, and an attack had that "
-        "shorter time. "
-        if last.enough
-        else ""
-    )
+    other = ""
+    if last.enough and not first.enough:
+        other += f"There the search ended once it was within radius {last.enough:g}, and an attack "
+        other += "had that shorter time. "
+    if last.radii != first.radii:
+        other += f"There attacks were given {'radius' if len(last.radii) == 1 else 'the radii'} "
+        other += f"{listed([f'{radius:g}' for radius in last.radii])} alone. "
+    if last.margins and not first.margins:
+        other += "There the search kept accuracy by the predictions of single test samples, before "
+        other += "by a bound on the training loss. "
     return (
         f"The targets came in {looks} lots: {listed([str(len(lot.targets)) for lot in lots])}. "
         "Number, seed, settings and test of the last lot were fixed before any of it was tried, "
         "and after the lot before it had been looked at. So p is multiplied by "
-        f"{looks}, the number of looks, before Holm's correction. {ended}The last lot alone: the "
+        f"{looks}, the number of looks, before Holm's correction. {other}The last lot alone: the "
         f"search moves {table['minimal'].iloc[0]}, {listed(alone)}."
     )
 
@@ -221,11 +229,12 @@ def seen_elsewhere(earlier: int, targets: int) -> str:
     )
 
 
-def planned_caption(planned: int, computed: int) -> str:
-    """Say that fewer targets were computed than planned, and what decided when to end."""
+def planned_caption(planned: int, computed: int, lot: str = "") -> str:
+    """Say that fewer targets were computed than planned, and what decided when to end. lot: words
+    for which targets, with a space before."""
     return (
-        f"{planned} targets were planned, in the order of a draw. The first {computed} of them "
-        "were finished when the time set for it was over. No result decided when to end."
+        f"{planned} targets were planned{lot}, in the order of a draw. The first {computed} of "
+        "them were finished when the time set for it was over. No result decided when to end."
     )
 
 
@@ -245,9 +254,10 @@ def rivals_title(result: MinimalRadiusResult) -> str:
     """Say whether the search moves more samples than every attack that is given the radius."""
     found: dict[str, list[str]] = {}
     for radius in compared_radii(result):
-        ours = int(result.moved(radius, ACCURACY_TOLERANCE).sum())
+        there = result.on(radius)
+        ours = int(there.moved(radius, ACCURACY_TOLERANCE).sum())
         best = max(
-            int(result.moved_by(name, radius, ACCURACY_TOLERANCE).sum())
+            int(there.moved_by(name, radius, ACCURACY_TOLERANCE).sum())
             for name in set(result.others["objective"])
         )
         how = "as many" if ours == best else "fewer" if best < ours else "more"
