@@ -319,7 +319,7 @@ def test_the_last_lot_is_also_told_alone() -> None:
     assert "the search moves 3, “keep accuracy” 1 (corrected p 0.500)" in said
     plain = radius_words.looks_caption([one, two], REQUEST, REQUEST)
     assert "ended once" not in plain and "single test samples" not in plain
-    earlier, other = replace(REQUEST, radii=(0.1, 0.2)), replace(REQUEST, margins=True)
-    told = radius_words.looks_caption([one, two], earlier, other)
+    other = replace(REQUEST, radii=(0.2,), margins=True)
+    told = radius_words.looks_caption([one, two], REQUEST, other)
     assert "There attacks were given radius 0.2 alone." in told
     assert "kept accuracy by the predictions of single test samples" in told
