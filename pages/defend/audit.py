@@ -76,6 +76,7 @@ def players(result: AuditResult) -> None:
     sign.note("players", result.order)
     st.markdown(words.same_verdict(result))
     st.markdown(
+        f"{words.why_caught(result)}\n\n"
         f"- {words.impossible(result)}\n"
         "- The audit asks whether **some** vector *v* explains a row of scores as *vᵀT*. Honest "
         "scores have *v* = −(H + λI)⁻¹g. The **careful liar** takes another *v*; the audit does "
@@ -150,7 +151,7 @@ def formulas(result: AuditResult) -> None:
 def live(stored: Stored, exponent: float | None) -> None:
     """Show every row's residual, which is caught or passes while the tolerance is dragged."""
     result: AuditResult = stored.result
-    charts.heading("Whose scores do not fit together?")
+    charts.heading("What part of each sample's scores does not fit the others?")
     start = float(np.log10(result.tolerance))
     live_threshold.show(
         "audit",

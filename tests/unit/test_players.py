@@ -144,7 +144,8 @@ def test_words_follow_the_numbers(result):
     honest = result.rank("honest")
     said = audit_words.finding(result)
     assert "One cheat of three is caught: the liar who invents numbers." in said
-    assert "The model has 15 parameters, so of one sample's 60 true scores some follow" in said
+    own = audit_words.why_caught(result)
+    assert "The model has 15 parameters, so of one sample's 60 true scores some follow" in own
     few = audit_words.why_caught(replace(result, parameters=60))
     assert few == "Of one sample's 60 true scores some follow from the others."
     rank = int(result.gradient_ranks[0])

@@ -39,8 +39,8 @@ def finding(result: AuditResult) -> str:
     accused = f" {count(false, 'row')} of the honest calculator are accused." if false else ""
     if caught == ["liar"] and not false:
         return (
-            f"**One cheat of three is caught: the liar who invents numbers.** {why_caught(result)} "
-            "Only invented numbers break this rule."
+            "**One cheat of three is caught: the liar who invents numbers.** A model's true scores "
+            "fit together. Invented numbers do not."
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""

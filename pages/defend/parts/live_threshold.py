@@ -33,7 +33,6 @@ SAYS = {  # of a calculator: its name, and what it does
 }
 LIARS = ("liar", "careful")  # whose reports are false for the target alone
 MANY, SMALL, LARGE = 60, 2.4, 3.5  # marks of a row; their radius in px where there are more, or not
-ROUNDING = 10  # times the largest residual of honest scores, which is rounding
 GOLDEN = (5**0.5 - 1) / 2
 Given = Mapping[str, object]
 
@@ -109,7 +108,8 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
 
 @shelf.kept
 def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
-    """Return what the figure of the residuals is given but for the tolerance."""
+    """Return what the figure of the residuals is given but for the tolerance. Its axis has no name:
+    the heading above it is one."""
     n = result.residuals.shape[1]
     aside = np.random.default_rng(0).uniform(-1, 1, size=(n,))  # heights, which mean nothing
     aside[result.target] = 0
@@ -123,7 +123,7 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
                 "colour": audit_figures.LOOKS[player][0],
                 "values": floats(result.residuals[place, drawn]),
                 "shape": "circle",
-                "size": SMALL,
+                "size": LARGE,
                 "heights": floats(aside[drawn]),
                 "ringed": int(np.searchsorted(drawn, result.target)),
                 "note": does,
@@ -138,7 +138,6 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
         "step": step,
         "strict": True,
         "smallest": audit_figures.FLOOR,
-        "rounding": float(np.log10(ROUNDING * max(float(result.residuals[0].max()), 1e-16))),
         "rows": rows,
         "reads": [
             {"values": floats(residuals), "verdicts": ["passes", "caught"]}
@@ -150,9 +149,6 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
             "share": True,
             "flagged": "caught",
             "column": "verdict",
-            "rounding": "fit, up to rounding",
-            "left": "← fit together",
-            "axis": "part of a sample's scores that does not fit",
             "sentence": "At tolerance {threshold} rows caught: {0} of the honest calculator, {1} "
             "of who invents numbers, {2} of the careful liar, {3} of the attacker.",
         },

@@ -95,7 +95,7 @@ function layoutOf(made, data) {
 // The rows of marks: those that are flagged are strong, the others faint; a ring is the target's.
 function drawMarks(made, data, exponent, reads) {
   const at = layoutOf(made, data), { size, scale, wide, top, step, bottom, left, right } = at;
-  const high = bottom + 42 * scale;
+  const high = bottom + (data.words.axis ? 42 : 24) * scale;
   made.margins = { left, right };
   const { ctx, width, hue, ink, font } = canvas(made, high);
   if (!width) return;
@@ -140,8 +140,8 @@ function drawMarks(made, data, exponent, reads) {
   drawAxis(data, at, x, write, width);
 }
 
-// What stands below the rows: sizes, or parts in words, which need a step of thousands; the axis's
-// name, and what its left end means.
+// What stands below the rows: sizes, or parts in words, which need a step of thousands; where the
+// page's heading does not name the axis, its name and what its left end means.
 function drawAxis(data, at, x, write, width) {
   const { bottom, scale, left, right } = at, span = data.high - data.low, words = data.words;
   const inside = width - left - right, fits = inside / ((words.share ? 100 : 46) * scale);
@@ -153,25 +153,19 @@ function drawAxis(data, at, x, write, width) {
     const last = words.share && e === data.high;
     write(said, x(e), bottom + 12 * scale, last ? 'right' : 'center');
   }
+  if (!words.axis) return;
   write(words.left, left, bottom + 32 * scale);
   write(words.axis, width - right, bottom + 32 * scale, 'right');
 }
 
-// What stands above the rows: which side is flagged, what the last column says, and up to where
-// values are nothing but rounding.
+// What stands above the rows: which side is flagged, and what the last column says.
 function drawHead(ctx, data, at, x, exponent, write, width) {
-  const { top, scale, wide, left, right } = at, line = top - 14 * scale, words = data.words;
+  const { top, scale, wide, right } = at, line = top - 14 * scale, words = data.words;
   ctx.font = `400 ${at.size}px ${ctx.font.split('px ')[1]}`;
   const text = `${words.flagged} →`, long = ctx.measureText(text).width;
   const late = x(exponent) + 6 + long > width - (wide ? right - 4 : 4);
   write(text, x(exponent) + (late ? -6 : 6), line, late ? 'right' : 'left');
   if (wide) write(words.column, width - right + 12, line, 'left', 600);
-  if (!data.rounding) return;
-  const end = x(data.rounding);
-  stroke(ctx, ctx.fillStyle, 1, [], [left, top - 3], [end, top - 3], [end, top + 3]);
-  if (x(exponent) > left + ctx.measureText(words.rounding).width + 12) {
-    write(words.rounding, left, line);
-  }
 }
 
 function stroke(ctx, colour, width, dash, first, ...rest) {
