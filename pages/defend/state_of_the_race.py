@@ -87,8 +87,8 @@ def race(stored: Stored, request: PolishRequest) -> None:
     st.markdown(found)
     grid_figure(stored, declared).show()
     st.caption(
-        "Where a column has several attacks, its cells show the one that escapes most. Point at a "
-        "cell to see them all."
+        "The best check stands first. A cell shows the attack that escapes most; point at it to "
+        "see all. Honest training ends where the slope is zero."
     )
     with st.container(horizontal=True):
         urls = [page for _, page in words.CHECKS.values()]

@@ -37,7 +37,7 @@ def test_the_finding(open_page: Open, measured: None) -> None:
     assert not app.exception
     assert "the check flags 4 of 4 malicious models.**" in said
     assert "**Yes: with the limit at" in said
-    assert "knows the check passes with 1 of 2 samples that reach the top, and some honest" in said
+    assert "knows the check passes with 1 of 2 samples. False alarms: " in said
     assert "precomputed 24 November 2026" in said
     assert not app.get("plotly_chart")  # the figure is one of the browser's
     said = words(unfold(app))
@@ -95,7 +95,8 @@ def test_without_them_the_page_is_about_the_paper_s_alone(
 
 def test_a_threshold_in_a_link(open_page: Open, measured: None) -> None:
     low = open_page(PAGE, threshold="-7")
-    assert "all honest models are flagged" in words(low)
+    honest = int((made()["kind"] == "honest").sum())
+    assert f"False alarms: {honest} of {honest} honest models." in words(low)
     bad = open_page(PAGE, threshold="high")
     assert not bad.exception
     assert any("threshold" in warning.value for warning in bad.warning)

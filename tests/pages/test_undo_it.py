@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from engine.experiments import PolishRequest
-from engine.experiments.polish import DETECTORS, HONEST, KNOWING
+from engine.experiments.polish import DETECTORS, HONEST, KNOWING, honest_of
 from engine.statistics import detection
 from pages.common.lab import published_results, registry
 from pages.defend.parts import polish_figures as figures
@@ -81,7 +81,8 @@ def test_the_finding_and_the_figure(open_page: Open, measured: None) -> None:
     )
     assert "Does each model's top sample stay in the top ten?" in text
     assert "Attackers who know this check hold out longer, but after 2 steps none is left." in text
-    assert "Some honest models' first sample falls out too." in text
+    lost = int((honest_of(made())["rank_1"] > 10).sum())
+    assert f"False alarms: the top sample of {lost} of 4 honest models falls out too." in text
     assert len(app.get("plotly_chart")) == 1, "the rest is folded"
     assert "The 2 malicious models are of 1 kind of attack, on 1 sample" in words(unfold(app))
 

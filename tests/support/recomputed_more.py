@@ -69,6 +69,12 @@ def knowing_pass(_: str) -> Numbers:
     return [passed.nunique(), rows["target"].nunique()]
 
 
+def honest_flagged(_: str) -> Numbers:
+    """Honest models that the check flags, and all of them."""
+    norms = defence()[0].query("kind == 'honest'")["gradient_norm"]
+    return [(norms >= limit()).sum(), len(norms)]
+
+
 def attacked_elsewhere(_: str) -> Numbers:
     return attacked_flagged("")[2:]
 
@@ -159,6 +165,12 @@ def knowing_gone(_: str) -> Numbers:
     knows = polish_groups()[1]
     stay = [int((knows[f"rank_{step}"] <= 10).sum()) for step in range(6)]
     return [stay.index(0)]
+
+
+def honest_lost(_: str) -> Numbers:
+    """Honest models whose first sample one step brings out of the top ten, and all of them."""
+    honest = polish_groups()[2]
+    return [(honest["rank_1"] > 10).sum(), len(honest)]
 
 
 def through_the_step(_: str) -> Numbers:

@@ -17,8 +17,7 @@ from pages.defend.parts import defence_rates as rates
 
 @shelf.kept
 def finding(table: pd.DataFrame, threshold: float) -> str:
-    """Say how many malicious models the check flags at this threshold, and, in words, how many
-    honest ones and who passes."""
+    """Say how many models the check flags at this threshold, and how many attackers pass."""
     by = {kind: part["gradient_norm"] >= threshold for kind, part in table.groupby("kind")}
     flagged = by["attacked"][table["success"].reindex(by["attacked"].index)]
     able, _ = rates.passing_norms(table)
@@ -26,9 +25,9 @@ def finding(table: pd.DataFrame, threshold: float) -> str:
     begin = ANSWERS[quantity(int(flagged.sum()), len(flagged))]
     return (
         f"**{begin}: with the limit at {limit}, the check flags {flagged.sum()} of "
-        f"{count(len(flagged), 'malicious model')}.** But an attacker who knows the check passes "
-        f"with {(able < threshold).sum()} of {len(able)} samples that reach the top, and "
-        f"{quantity(int(by['honest'].sum()), len(by['honest']))} honest models are flagged."
+        f"{count(len(flagged), 'malicious model')}.** An attacker who knows the check passes "
+        f"with {(able < threshold).sum()} of {count(len(able), 'sample')}. False alarms: "
+        f"{by['honest'].sum()} of {count(len(by['honest']), 'honest model')}."
     )
 
 

@@ -64,12 +64,12 @@ def finding(table: pd.DataFrame) -> str:
     )
     if kept:
         return f"{said} After {count(most, 'step')}, {left} are."
-    return f"{said} {knowing_stay(table)}{honest_left(table)}".strip()
+    return f"{said} {honest_left(table)}"
 
 
 def knowing_stay(table: pd.DataFrame) -> str:
     """Say that some attackers who know the check keep their target in the top ten after a step,
-    and how many steps undo all of them, with a space behind; empty where none does."""
+    and how many steps undo all of them, with a space before it; empty where none does."""
     knows = rates.outside(table)
     knows = knows[knows["kind"].isin(KNOWING)]
     kept = [int((knows[f"rank_{j}"] <= rates.TOP).sum()) for j in range(steps_of(table) + 1)]
@@ -77,17 +77,19 @@ def knowing_stay(table: pd.DataFrame) -> str:
         return ""
     gone = [j for j, stay in enumerate(kept) if j and not stay]
     if not gone:
-        return f"Attackers who know this check: some hold out even after {steps_of(table)} steps. "
+        return f" Attackers who know this check: some hold out even after {steps_of(table)} steps."
     return (
-        f"Attackers who know this check hold out longer, but after {gone[0]} steps none is left. "
+        f" Attackers who know this check hold out longer, but after {gone[0]} steps none is left."
     )
 
 
 def honest_left(table: pd.DataFrame) -> str:
-    """Say that honest models too have their first sample fall out of the top ten after a step;
-    empty where none has."""
+    """Say how many honest models have their first sample fall out of the top ten after a step."""
     lost = honest_of(table)["rank_1"] > rates.TOP
-    return "Some honest models' first sample falls out too." if lost.any() else ""
+    return (
+        f"False alarms: the top sample of {lost.sum()} of {count(len(lost), 'honest model')} falls "
+        "out too."
+    )
 
 
 @shelf.kept

@@ -8,14 +8,14 @@ import plotly.graph_objects as go
 from pages.common.figures.axes import column_axis
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import BAD, GOOD, GREY, OPEN
-from pages.common.words.wording import count
 from pages.defend.parts.race_words import CAUGHT, MISSED, POLISHES, SHORT
 
 LOOKS = (
-    (f"check wins: stops {CAUGHT:.0%} or more", GOOD),
+    (f"check wins: {CAUGHT:.0%} or more", GOOD),
     ("in between", OPEN),
-    (f"attack wins: {MISSED:.0%} or fewer stopped", BAD),
+    (f"attack wins: {MISSED:.0%} or less", BAD),
 )
+STOPPED = "<span style='font-size:13px'>stopped</span>"  # below a cell's number
 ROW, AROUND = 76, 116  # px: height of a row of cells; height of heads and legend together
 
 
@@ -26,23 +26,30 @@ def look(stopped: int, of: int) -> int:
 
 
 def row_name(check: str) -> str:
-    """Return what stands beside a row: what is looked at, and when it stops a model."""
-    many, when = POLISHES
-    short, when = SHORT.get(check, (many.format(check.split()[0]), when))
-    return f"<b>{short}</b><br>{'<br>'.join(wrap(when, 16))}"
+    """Return what stands beside a row: what is looked at, and what is asked of it."""
+    many, asked = POLISHES
+    short, asked = SHORT.get(check, (many.format(check.split()[0]), asked))
+    return f"<b>{short}</b><br>{'<br>'.join(wrap(asked, 18))}"
 
 
-def head(family: str, attacks: int) -> str:
-    """Return what stands over a column: two lines as even as can be, which fit on a phone."""
-    width = next(width for width in range(1, len(family) + 1) if len(wrap(family, width)) <= 2)
-    return f"<b>{'<br>'.join(wrap(family, width))}</b><br>{count(attacks, 'attack')}"
+def head(family: str) -> str:
+    """Return what stands over a column, to be read as a sentence: 'attacker', and what it does in
+    two lines as even as can be, which fit on a phone."""
+    does = family[0].lower() + family[1:]
+    width = next(width for width in range(1, len(does) + 1) if len(wrap(does, width)) <= 2)
+    return f"attacker<br><b>{'<br>'.join(wrap(does, width))}</b>"
+
+
+def best_first(table: pd.DataFrame) -> list[str]:
+    """Return the checks by the sum of their shares, the best first."""
+    shares = (table["stopped"] / table["of"]).groupby(table["check"]).sum()
+    return sorted(shares.index, key=lambda check: -shares[check])
 
 
 def grid(table: pd.DataFrame) -> go.Figure:
-    """Draw checks against blocks of attacks: a coloured cell says which share a check stops of the
-    attack that it stops least often. table: of `race_words.strongest`."""
-    blocks = table.drop_duplicates("family")
-    families, checks = list(blocks["family"]), list(dict.fromkeys(table["check"]))
+    """Draw checks, the best first, against blocks of attacks: a coloured cell says which share a
+    check stops of the attack that it stops least often. table: of `race_words.strongest`."""
+    families, checks = list(dict.fromkeys(table["family"])), best_first(table)
     shares = table["stopped"] / table["of"]
     seen = [look(stopped, of) for stopped, of in zip(table["stopped"], table["of"], strict=True)]
     figure = go.Figure()
@@ -59,7 +66,7 @@ def grid(table: pd.DataFrame) -> go.Figure:
             width=0.9,
             name=name,
             marker={"color": colour, "line": {"width": 0}, "cornerradius": 8},
-            text=[f"{share:.0%}" for share in shares[part.index]],
+            text=[f"<b>{share:.0%}</b><br>{STOPPED}" for share in shares[part.index]],
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
@@ -74,10 +81,11 @@ def grid(table: pd.DataFrame) -> go.Figure:
         for y, check in enumerate(checks):
             if (family, check) not in asked:
                 figure.add_annotation(
-                    x=x, y=y, text="not measured", showarrow=False, font={"size": 12, "color": GREY}
+                    x=x, y=y, text="not measured", showarrow=False, font={"size": 13, "color": GREY}
                 )
-    heads = [head(*block) for block in zip(families, blocks["attacks"], strict=True)]
-    figure.update_xaxes(column_axis(heads) | {"tickfont": {"size": 13}})
+    figure.update_xaxes(
+        column_axis([head(family) for family in families]) | {"tickfont": {"size": 13}}
+    )
     figure.update_yaxes(
         tickvals=list(range(len(checks))),
         ticktext=[row_name(check) for check in checks],

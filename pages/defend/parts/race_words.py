@@ -21,12 +21,12 @@ CHECKS = {  # column: its heading and the page with the evidence
     "decrement_0": ("Newton decrement", "undo-it"),
     "first_after_one": ("rank after one Newton step", "undo-it"),
 }
-SHORT = {  # by a check's heading: what it looks at, and when it stops a model
-    "gradient norm": ("Slope", "stops if not near zero"),
-    "Newton decrement": ("Distance", "stops if no minimum is near"),
-    "rank after one Newton step": ("1 Newton step", "stops if the target falls far"),
+SHORT = {  # by a check's heading: what it looks at, and what it asks
+    "gradient norm": ("Slope", "is it near zero?"),
+    "Newton decrement": ("Distance", "is a minimum near?"),
+    "rank after one Newton step": ("1 Newton step", "does the target fall far?"),
 }
-POLISHES = "{} Newton steps", f"stops if the target leaves the top {rates.TOP}"
+POLISHES = "{} Newton steps", f"does the target leave the top {rates.TOP}?"
 ROUNDING = 6e-8  # half the spacing of float32 at 1: so short a step is lost in rounding
 CAUGHT, MISSED = 0.9, 0.1  # shares of the models that arrived
 OWN_LOSS = "declares a loss of its own choice"
@@ -107,9 +107,8 @@ def kept_of(result: DeniableResult) -> int:
 
 @shelf.kept
 def strongest(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return for each block and check the attack that the check stops least often: family, attacks
-    (how many are in the block), check, attack, stopped, of, every (all of them in words, a line
-    each). cells: of `matrix`."""
+    """Return for each block and check the attack that the check stops least often: family, check,
+    attack, stopped, of, every (all of them in words, a line each). cells: of `matrix`."""
     rows = []
     for (family, check), part in cells.groupby(["family", "check"], sort=False):
         shares = (part["stopped"] / part["of"]).to_numpy()
@@ -117,13 +116,12 @@ def strongest(cells: pd.DataFrame) -> pd.DataFrame:
         every = "<br>".join(
             f"{one['attack']}: {one['stopped']} of {one['of']}" for one in part.to_dict("records")
         )
-        attacks = cells.loc[cells["family"] == family, "attack"].nunique()
         rows.append(
-            {"family": family, "attacks": attacks, "check": check}
+            {"family": family, "check": check}
             | least[["attack", "stopped", "of"]].to_dict()
             | {"every": every}
         )
-    columns = ["family", "attacks", "check", "attack", "stopped", "of", "every"]
+    columns = ["family", "check", "attack", "stopped", "of", "every"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -214,8 +212,8 @@ def finding(table: pd.DataFrame, deniable: DeniableResult | None = None) -> str:
     if deniable is not None and not deniable.arrived.empty and kept_of(deniable):
         if undone == attacks:
             return (
-                f"**{steps} stop every attack but one: the attacker who may choose the training "
-                "loss.**"
+                f"**{steps} stop every attack but one: choosing the training loss.** These steps "
+                "train the model on, towards the minimum."
             )
         attacks += 1
     if undone == attacks:

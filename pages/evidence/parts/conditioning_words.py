@@ -31,8 +31,9 @@ def finding(result: ConditioningResult) -> str:
     only = "only " if least <= FIRST / 2 else ""
     verdict = "Yes" if only else "No" if least == FIRST else "In part"
     return (
-        f"**{verdict}: with {least_alike(result):g} instead of the paper's {result.damping:g}, "
-        f"{only}{least} of the top ten stay.** The damping keeps scores from growing without bound."
+        f"**{verdict}: with damping {least_alike(result):g} instead of the paper's "
+        f"{result.damping:g}, {only}{least} of the top ten stay.** The damping keeps scores from "
+        "growing without bound."
     )
 
 
