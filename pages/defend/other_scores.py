@@ -66,7 +66,7 @@ def ranks_figure(stored: Stored) -> FigureBlock:
         values=(result, words.follows(result)[0]),
         table=lambda: words.sample_table(result),
         results=(stored,),
-        caption="Orange: moved along, at least half as far as influence on this axis.",
+        caption="Orange: moved along with influence, at least half as far on this axis.",
     )
 
 

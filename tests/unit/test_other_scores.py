@@ -214,13 +214,10 @@ def test_words_follow_the_numbers(result):
     said = other_scores_words.finding(result)
     old, new = (int(side["influence"].ranks[7]) for side in (result.before, result.after))
     assert f"from rank {old} to rank\u00a0{new} by influence, not into the top 1" in said
-    assert other_scores_words.finding(replace(result, k=new)).endswith(f"{new} by influence.")
-    assert "because they do not move along and so disagree with influence: " in said
+    assert other_scores_words.finding(replace(result, k=new)).count(f"{new} by influence; by") == 1
+    assert said.endswith("; by these scores it did not move along.")
     still = replace(result, after=result.after | {n: result.before[n] for n in stayed})
-    assert (
-        "because they hardly move and so disagree with influence: "
-        in other_scores_words.finding(still)
-    )
+    assert other_scores_words.finding(still).endswith("; by these scores it hardly moved.")
     row = other_scores_figures.alarm_row(result, *other_scores_words.MAIN)
     assert (
         f"finds {row['found']} of {result.count('attacked')} malicious models"

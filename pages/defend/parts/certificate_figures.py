@@ -35,7 +35,7 @@ def shares(table: pd.DataFrame, attacked: float | None) -> go.Figure:
         mode="lines",
         fill="tozeroy",
         fillcolor=translucent(GREEN, 0.12),
-        line={"color": GREEN, "width": 3},
+        line={"color": GREEN, "width": 4},
         hovertemplate="slope %{x:.1e}: %{y:.1%} certified"
         f"<extra>out of the top {table['k'].iloc[0]}</extra>",
     )
@@ -44,7 +44,7 @@ def shares(table: pd.DataFrame, attacked: float | None) -> go.Figure:
         note(figure, (np.log10(SETTLED) + np.log10(attacked)) / 2, "center", "not known", GREY)
         note(figure, np.log10(attacked) + 0.06, "left", "attacks<br>succeed", ATTACKED)
         figure.add_vrect(x0=attacked, x1=HIGH, fillcolor=ATTACKED, opacity=0.13, line_width=0)
-        figure.add_vline(x=attacked, line={"color": ATTACKED, "width": 1.5, "dash": "dash"})
+        figure.add_vline(x=attacked, line={"color": ATTACKED, "width": 2.5, "dash": "dash"})
     figure.update_xaxes(power_axis(LOW, HIGH, "", every=2))
     norms = [np.format_float_positional(norm, trim="-") for norm in figure.layout.xaxis.tickvals]
     figure.update_xaxes(ticktext=norms)  # written as in the answer
@@ -71,7 +71,7 @@ def note(figure: go.Figure, x: float, anchor: str, text: str, colour: str) -> No
         showarrow=False,
         text=text,
         align=anchor,
-        font={"size": 14, "color": colour},
+        font={"size": 16, "color": colour},
     )
 
 
@@ -92,8 +92,8 @@ def sandwich(table: pd.DataFrame, what: str, found: str) -> go.Figure:
         connectgaps=False,
     )
     for column, name, colour, symbol, size, shown in (
-        ("certified", "certified: no model below", GREEN, "circle", 4, outside),
-        ("found", found, ATTACKED, "diamond", 9, both),
+        ("certified", "certified: no model below", GREEN, "circle", 7, outside),
+        ("found", found, ATTACKED, "diamond", 11, both),
     ):
         figure.add_scatter(
             x=shown["rank"],

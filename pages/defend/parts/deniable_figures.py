@@ -88,12 +88,12 @@ def moves(result: DeniableResult, epsilon: float, means: str, tolerance: float |
             x=[row.epsilon],
             y=[-place],
             orientation="h",
-            width=0.5,
+            width=0.66,
             marker={"color": ATTACKED if within else FAINT},
             text=f"<b>±{row.epsilon:.0%}</b>",
             textposition="outside",
             cliponaxis=False,
-            textfont={"size": 14},
+            textfont={"size": 15},
             hovertemplate=f"sample {row.target}: needs ε = {row.epsilon:.2f}<extra></extra>",
         )
     if others:
@@ -136,7 +136,7 @@ def moves(result: DeniableResult, epsilon: float, means: str, tolerance: float |
         showgrid=False,
         zeroline=False,
     )
-    height = 90 + 38 * (len(arrived) + bool(others))
+    height = 90 + 44 * (len(arrived) + bool(others))
     return finish(figure, height, showlegend=False, margin={"t": 28})
 
 
@@ -176,7 +176,7 @@ def intervals(result: DeniableResult, epsilon: float) -> go.Figure:
         x=x,
         y=samples[f"averaged_{epsilon:g}"],
         mode="markers",
-        marker={"color": HONEST, "size": 4},
+        marker={"color": HONEST, "size": 6},
         name="by averaged scores",
         hovertemplate="usual rank %{x:,}: rank %{y:,} by averaged scores<extra></extra>",
     )

@@ -32,7 +32,7 @@ SAYS = {  # of a calculator: its name, and what it does
     "attacker": ("attacker", "true scores, malicious model"),
 }
 LIARS = ("liar", "careful")  # whose reports are false for the target alone
-MANY, SMALL, LARGE = 60, 2.4, 3.5  # marks of a row; their radius in px where there are more, or not
+MANY, SMALL, LARGE = 60, 3.0, 3.8  # marks of a row; their radius in px where there are more, or not
 GOLDEN = (5**0.5 - 1) / 2
 Given = Mapping[str, object]
 

@@ -26,8 +26,8 @@ TOP_ENDS = 0.75  # where the shaded top ends beyond rank 1
 
 HINTS = {  # by score: what it is, in few words
     "influence": "the paper's score",
-    "gradient_dot": "without curvature",
-    "cosine": "direction alone",
+    "gradient_dot": "compares gradients",
+    "cosine": "compares directions",
     "relative": "outliers count less",
     "self_influence": "on the sample itself",
     "kfac": "approximates influence",
@@ -95,9 +95,9 @@ def target_ranks(result: AttributionsResult, moved: Sequence[str]) -> go.Figure:
     figure.add_vrect(x0=TOP_ENDS, x1=end, fillcolor=BAND, line_width=0, layer="below")
     figure.add_annotation(
         x=(np.log10(TOP_ENDS) + np.log10(end)) / 2, y=0.45, yanchor="bottom", showarrow=False,
-        text=f"the<br>top {result.k}", font={"size": 13},
+        text="rank 1" if result.k == 1 else f"the<br>top {result.k}", font={"size": 13},
     )  # fmt: skip
-    figure.update_xaxes(rank_axis(n, f"rank of sample {t} of {n:,} (log)", reverse=True))
+    figure.update_xaxes(rank_axis(n, f"rank of sample {t}, of {n:,} samples (log)", reverse=True))
     figure.update_yaxes(
         tickvals=y.tolist(),
         ticktext=ticks,

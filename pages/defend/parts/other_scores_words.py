@@ -41,15 +41,12 @@ def climb(result: AttributionsResult, name: str) -> float:
 
 
 def why_given_away(result: AttributionsResult, stayed: list[str]) -> str:
-    """Say what the scores that did not move along did: 'they hardly move and so disagree with
-    influence'."""
+    """Say what the target did by the scores that did not move along: 'by these scores it hardly
+    moved'."""
     most = max(abs(climb(result, name)) for name in stayed)
-    one = len(stayed) == 1
-    if most <= HARDLY * climb(result, "influence"):
-        did = "it hardly moves" if one else "they hardly move"
-    else:
-        did = "it does not move along" if one else "they do not move along"
-    return f"{did} and so {'disagrees' if one else 'disagree'} with influence"
+    by = "this score" if len(stayed) == 1 else "these scores"
+    hardly = most <= HARDLY * climb(result, "influence")
+    return f"by {by} it {'hardly moved' if hardly else 'did not move along'}"
 
 
 def ranks(result: AttributionsResult, names: list[str]) -> str:
@@ -86,8 +83,8 @@ def finding(result: AttributionsResult) -> str:
     which = listed([SCORE_NAMES[name] for name in stayed])
     give = "gives" if len(stayed) == 1 else "give"
     return (
-        f"**Yes, {len(stayed)} of the {many} other scores {give} it away, because "
-        f"{why_given_away(result, stayed)}: {which}.** {took}."
+        f"**Yes, {len(stayed)} of the {many} other scores {give} it away: {which}.** {took}; "
+        f"{why_given_away(result, stayed)}."
     )
 
 

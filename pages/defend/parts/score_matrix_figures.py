@@ -48,14 +48,17 @@ def reached(result: ScoreMatrixResult) -> go.Figure:
         )
         figure.add_annotation(
             x=result.n_targets, y=len(names) - (safe + 1) / 2, xanchor="right", showarrow=False,
-            text="<b>safe</b>", font={"size": 16, "color": GREEN},
+            text="<b>safe</b>: never see the model", font={"size": 16, "color": GREEN},
         )  # fmt: skip
     title = f"targets moved into the top {result.k}, of {result.n_targets}"
-    ticks = sorted({round(result.n_targets * part / 4) for part in range(5)})
-    figure.update_xaxes(title_text=title, range=[0, 1.06 * result.n_targets], tickvals=ticks)
+    limits = [0, 1.06 * result.n_targets]
+    figure.update_xaxes(title_text=title, range=limits, showticklabels=False)  # bars say theirs
     figure.update_yaxes(
         tickvals=[SCORE_NAMES[name] for name in names],
-        ticktext=[row_name(name) for name in names],
+        ticktext=[
+            f"<b>{SCORE_NAMES[name]}</b>" if name in MODEL_FREE else row_name(name)
+            for name in names  # the band says what those without the model are
+        ],
         tickfont={"size": 13},
         automargin=True,
     )

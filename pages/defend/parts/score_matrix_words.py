@@ -3,28 +3,19 @@
 import pandas as pd
 
 from engine.experiments import MinimalRadiusResult, ScoreMatrixRequest, ScoreMatrixResult
-from engine.vocabulary import MODEL_FREE
 from pages.common.keeping import shelf
 from pages.common.words.rate_words import share
 from pages.common.words.score_names import SCORE_NAMES
 from pages.common.words.wording import decimal, listed, percent
 
 
-def free(result: ScoreMatrixResult) -> list[str]:
-    """List the scores that never see the model, by their names on screens."""
-    return [SCORE_NAMES[name] for name in result.observed if name in MODEL_FREE]
-
-
 @shelf.kept
 def finding(result: ScoreMatrixResult) -> str:
-    """Say on which scores every attack fails, and which are immune."""
+    """Say which kind of score is immune, and on which others every attack fails."""
     none = [name for name in result.attacked if result.arrived(name, name)[0] == 0]
-    immune = free(result)
-    one = len(immune) == 1
-    why = "it never sees the model" if one else "they never see the model"
-    verdict = f"**Only {listed(immune)} {'is' if one else 'are'} safe: {why}.**"
+    verdict = "**Only scores that never see the model are safe.**"
     if not none:
-        return f"{verdict} Every score that sees the model can be rigged."
+        return f"{verdict} Every score that sees it can be rigged."
     failed = listed([SCORE_NAMES[name] for name in none])
     return f"{verdict} Of the scores that see it, the attacks here fail on {failed}."
 
