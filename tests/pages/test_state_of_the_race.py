@@ -171,7 +171,7 @@ def test_the_figure_s_cells_are_those_of_the_table() -> None:
 def test_the_colours_change_at_the_limits_that_the_legend_states(stopped: int, place: int) -> None:
     assert race_figures.look(stopped, 10) == place
     said = [name for name, _ in race_figures.LOOKS]
-    assert "90% or more" in said[0] and "10% or fewer" in said[2]
+    assert "90% or more" in said[0] and "10% or less" in said[2]
 
 
 def test_no_target_of_the_race_is_one_that_earlier_searches_were_run_on(open_page: Open) -> None:
