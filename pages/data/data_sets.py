@@ -22,7 +22,7 @@ from pages.common.lab.permissions import Action
 from pages.common.lab.shared import lab, shown
 from pages.common.widgets import blocks
 from pages.common.words.wording import count
-from pages.data.parts import cards, own_data
+from pages.data.parts import cards, own_data, standing_in
 
 PAGE = registry.page("data")
 CARDS = 3  # in a row
@@ -52,7 +52,7 @@ def megabytes(n_bytes: int) -> str:
 
 def overview(entries: Sequence[InventoryEntry]) -> str:
     """Return the finding: how much there is. The features of two networks on the same pictures are
-    one data set, as they have one card."""
+    one data set, as they have one card; so are those that stand in for them."""
     here, known = ({name_of(e) for e in kept} for kept in ([e for e in entries if e.here], entries))
     data_dir = lab().settings.data_dir
     held = inventory.size_of([data_dir])
@@ -65,7 +65,8 @@ def overview(entries: Sequence[InventoryEntry]) -> str:
 
 
 def name_of(entry: InventoryEntry) -> str:
-    return entry.name if entry.about is None else entry.about.name
+    about = entry.about or standing_in.stands_for(entry)
+    return entry.name if about is None else about.name
 
 
 def request_of(entry: InventoryEntry) -> PrepareRequest:
@@ -103,13 +104,11 @@ def variant(entry: InventoryEntry, label: str) -> None:
     found = door.Computation.of(EXPERIMENT, request)
     state = found.state if can_prepare and found.state is not None else JobState("unknown")
     active = state.status in door.ACTIVE
-    if said := f"{label} {status(entry, active)}".strip():
-        st.markdown(said)
+    row = line(f"{label} {status(entry, active)}")
     if active:
         if found.job is not None and not followed_below(found.job):
             door.follow(found.job, own_data.draw_pictures)
         return
-    row = st.container(horizontal=True, vertical_alignment="center")
     if entry.here:
         open_link(entry, row)
     elif can_prepare:
@@ -124,6 +123,14 @@ def variant(entry: InventoryEntry, label: str) -> None:
         door.explain(state, f"'{entry.name}'", "prepared", "What is computed is kept.")
     if entry.kind != "bundled":
         removal(entry, row)
+
+
+def line(label: str) -> DeltaGenerator:
+    """Begin a row with its label, and return it for the buttons."""
+    row = st.container(horizontal=True, vertical_alignment="center")
+    if said := label.strip():
+        row.markdown(said, width="stretch")
+    return row
 
 
 def followed_below(job: str) -> bool:
@@ -176,34 +183,43 @@ def delete(name: str, originals: bool) -> None:
 
 def card(about: catalogue.Description, entries: Sequence[InventoryEntry]) -> None:
     """Show a data set, and buttons below it. Buttons of one row stand at the same height."""
+    of_it = [entry for entry in entries if entry.about is about]
+    standing = standing_in.of(about, entries)
     with st.container(border=True, height="stretch", key=f"set-{about.name}"):
         blocks.html(cards.html_of(about))
         with st.container(key=f"foot-{about.name}"):
-            if about.kind != "bundled" and not all(entry.here for entry in entries):
+            if about.kind != "bundled" and not all(entry.here for entry in of_it):
                 st.caption(cards.preparing(about))
-            for entry in entries:
-                variant(entry, made_by(entry))
+            for entry in of_it:
+                here = entry if entry.here else standing.whole(entry.backbone)
+                if here is None or about.kind == "bundled":
+                    variant(entry, made_by(entry))
+                else:
+                    open_link(here, line(f"{made_by(entry)} {standing_in.READY}"))
+            if standing.part is not None:
+                open_link(standing.part, line(standing.said))
 
 
 def made_by(entry: InventoryEntry) -> str:
     if entry.backbone is None:
         return ""
     name = entry.backbone.title.split(" (")[0]
-    return f"**{name}**: {entry.backbone.n_features:,} features"
+    return f"**{name}**  \n{entry.backbone.n_features:,} features"
 
 
-def own(entries: Sequence[InventoryEntry]) -> None:
-    """Show what lies in the data directory and is not the lab's."""
+def listed(entries: Sequence[InventoryEntry], key: str) -> None:
+    """Show data sets that were brought in or prepared, one a line."""
     if not entries:
         return
-    st.header("Your own")
-    with st.container(border=True):
+    with st.container(border=True, key=f"foot-{key}"):
         for entry in entries:
-            variant(entry, f"`{entry.name}` {content(entry)}")
+            variant(entry, f"{standing_in.title(entry)} {content(entry)}")
 
 
 def content(entry: InventoryEntry) -> str:
-    """Say what a file of one's own holds."""
+    """Say what a data set that was brought in or prepared holds."""
+    if entry.kind == "fairness":
+        return "for the fairness page"
     samples = inventory.samples_of(entry.name, lab().settings.data_dir)
     if entry.kind == "table" or samples is None:
         return {"table": "table for the fairness page"}.get(entry.kind, entry.kind)
@@ -246,11 +262,11 @@ def take_away() -> None:
 
 def group(kind: catalogue.SetKind, entries: Sequence[InventoryEntry]) -> None:
     """Show the cards of one kind of data sets."""
-    st.header(GROUPS[kind])
+    cards.heading(GROUPS[kind], kind)
     if kind == "images":
         st.caption(INTERRUPTIBLE)
     if kind == "fairness":
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(horizontal=True, vertical_alignment="center", key="foot-fairness"):
             st.caption(SHOWN_ALREADY)
             page = ROOT / registry.page("fairness").file
             st.page_link(page, label="Open the fairness page →", width="content")
@@ -258,7 +274,7 @@ def group(kind: catalogue.SetKind, entries: Sequence[InventoryEntry]) -> None:
     for first in range(0, len(sets), CARDS):
         for column, about in zip(st.columns(CARDS), sets[first:], strict=False):
             with column:
-                card(about, [entry for entry in entries if entry.about is about])
+                card(about, entries)
 
 
 def page() -> None:
@@ -275,8 +291,11 @@ def page() -> None:
     for kind in GROUPS:
         group(kind, entries)
         if kind == "bundled":
+            brought = [entry for entry in entries if entry.kind != "bundled" and entry.here]
+            listed(brought, "ready")
             own_data.bring_in()
-            own([entry for entry in entries if entry.about is None])
+            begun = [entry for entry in entries if entry.about is None and not entry.here]
+            listed(begun, "begun")
     with st.expander("Check all files; the same on the command line"):
         check()
         take_away()

@@ -6,6 +6,7 @@ from html import escape
 from itertools import islice
 
 import numpy as np
+import streamlit as st
 
 from engine.data import catalogue
 from engine.data.load import load_dataset
@@ -34,6 +35,12 @@ def html_of(about: catalogue.Description) -> str:
         f'<p>{escape(about.origin)} <a href="{escape(about.url)}">Source</a></p>'
         f"<p>Split: {escape(about.split)}.{fetched(about)}</p></details></div>"
     )
+
+
+def heading(text: str, key: str) -> None:
+    """Show the heading of a group, with room below it."""
+    with st.container(key=f"heading-{key}"):
+        st.header(text)
 
 
 def numbers_of(about: catalogue.Description) -> Mapping[str, int]:

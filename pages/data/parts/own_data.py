@@ -27,7 +27,7 @@ from pages.common.lab.shared import lab, shown
 from pages.common.samples import data_uri, shortened
 from pages.common.widgets import blocks
 from pages.common.words.wording import count, plain
-from pages.data.parts import own_file, own_tour
+from pages.data.parts import cards, own_file, own_tour
 from pages.data.parts.own_file import FileOptions, OwnFile
 from pages.fairness.parts import own_tables
 
@@ -49,7 +49,7 @@ class Taken:
 def bring_in() -> None:
     """Show the whole part: choose a file, see what it would become, take it in; below it the tour
     on what was taken in, where the file was that the reader has just looked at."""
-    st.header("Bring in your own")
+    cards.heading("Bring in your own", "own")
     show_refused()
     if forbidden := visitors.refusal(Action.UPLOAD):
         st.caption(forbidden)

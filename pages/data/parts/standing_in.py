@@ -1,0 +1,69 @@
+"""Features of published results that stand in for those of the paper's image sets: which data set's
+they are, and how much of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.data import catalogue, inventory
+from engine.data.images.backbones import Backbone
+from engine.data.inventory import InventoryEntry
+from pages.common.lab import published_results
+from pages.common.lab.shared import lab
+from pages.common.words.code_names import data_name
+
+READY = ":green-badge[ready]"
+
+
+@dataclass(frozen=True)
+class StandingIn:
+    """A data set's stand-in that lies here, with its numbers of training samples, test samples and
+    features. `about` is what it stands in for."""
+
+    about: catalogue.Description
+    entry: InventoryEntry | None = None
+    samples: tuple[int, int, int] | None = None
+
+    def whole(self, backbone: Backbone | None) -> InventoryEntry | None:
+        """Return it where it has all samples of its data set, and as many features as the network
+        makes."""
+        return self.entry if backbone is not None and self.covers(backbone) else None
+
+    def covers(self, backbone: Backbone) -> bool:
+        rows = self.about.rows
+        return self.samples == (rows["train"], rows["test"], backbone.n_features)
+
+    @property
+    def part(self) -> InventoryEntry | None:
+        """Return it where it has fewer samples than its data set."""
+        if self.samples is None or self.samples[:2] == tuple(self.about.rows.values()):
+            return None
+        return self.entry
+
+    @property
+    def said(self) -> str:
+        """Say in two lines how many of the samples there are to train on."""
+        if self.samples is None:
+            return ""
+        return f"**Stand-in** {READY}  \n{self.samples[0]:,} to train on"
+
+
+def of(about: catalogue.Description, entries: Sequence[InventoryEntry]) -> StandingIn:
+    """Return the stand-in of a data set among those that lie here."""
+    for entry in entries:
+        if entry.here and stands_for(entry) is about:
+            samples = inventory.samples_of(entry.name, lab().settings.data_dir)
+            return StandingIn(about, entry, samples)
+    return StandingIn(about)
+
+
+def stands_for(entry: InventoryEntry) -> catalogue.Description | None:
+    """Return the data set whose features these stand in for; None where they are no stand-in."""
+    names = {here: title for title, here in published_results.stand_ins().items()}
+    title = names.get(entry.name) if entry.about is None else None
+    return next((about for about in catalogue.SETS.values() if about.title == title), None)
+
+
+def title(entry: InventoryEntry) -> str:
+    """Return a data set's title, or the name that a visitor gave it, as code."""
+    said = data_name(entry.name)
+    return f"`{said}`" if said == entry.name else f"**{said}:**"
