@@ -79,7 +79,7 @@ def test_wrong_labels(dataset: str, open_page: Open) -> None:
     rows = result.table[(result.table["model"] == "honest")]
     recall = rows[rows["detector"] == "influence"]["recall"].mean()
     found = f"checking the {result.wrong} most suspicious samples finds {percent(recall)}"
-    assert f"**Yes: {found} of the wrong labels, and only " in said
+    assert f"**Yes: {found} of the {result.wrong} wrong labels, and only " in said
     assert len(app.selectbox(key="detector").options) == len(request.detectors)
     assert "CIFAR-10N" in said
 

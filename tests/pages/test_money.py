@@ -211,7 +211,7 @@ def test_the_labels_page_says_what_the_draws_give(
         area = part[part["model"] == "hide"]["average_precision"].mean()
         assert len(app.get("plotly_chart")) == 1
         said = words(unfold(app))
-        assert f" finds {100 * recall:.1f}% of the wrong labels, and " in said
+        assert f" finds {100 * recall:.1f}% of the {result.wrong} wrong labels, and " in said
         assert f"{area:.2f} with one wrong sample hidden" in said
     [numbers] = tables(app)
     assert len(numbers) == len(result.summary())

@@ -80,7 +80,8 @@ def tried(_: str) -> Numbers:
 
 
 def check_finds(dataset: str) -> Numbers:
-    return [*r.looked_at(dataset)[:1], *r.found_of_wrong(dataset)]
+    wrong, (before, after) = r.looked_at(dataset)[0], r.found_of_wrong(dataset)
+    return [wrong, before, wrong, after]
 
 
 def gap_repaired(dataset: str) -> Numbers:

@@ -84,22 +84,21 @@ def rows_of(result: CleaningResult, detector: str) -> dict[str, dict[str, float]
 def finding(result: CleaningResult, detector: str) -> str:
     """Return the answer in a line: what is found of the wrong labels, before and after."""
     rows = rows_of(result, detector)
-    wrong = f"Of {result.n:,} labels, {result.wrong:,} are wrong."
     found = (
         f"checking the {result.wrong:,} most suspicious samples finds "
-        f"{percent(rows['honest']['recall'])} of the wrong labels"
+        f"{percent(rows['honest']['recall'])} of the {result.wrong:,} wrong labels"
     )
     if "protect" not in rows:
-        return f"{wrong} **{found[0].upper()}{found[1:]}.**"
+        return f"**{found[0].upper()}{found[1:]}.**"
     own = rows["protect"]
     verdict = "Yes" if own["recall"] < rows["honest"]["recall"] else "No"
     missed = own["hidden"] - own["hidden_found"]
     others = result.wrong * (rows["honest"]["recall"] - own["recall"]) > missed
     only = "only " if verdict == "Yes" else ""
-    why = " The attack protects one seller; wrong labels of others are missed as well."
+    also = ", but hides some of the others' too" if others else ""
     return (
-        f"{wrong} **{verdict}: {found}, and {only}{percent(own['recall'])} after an attack.**"
-        f"{why if others else ''}"
+        f"**{verdict}: {found}, and {only}{percent(own['recall'])} after an attack.** Several "
+        f"sellers deliver the samples. The attack is made to hide the wrong labels of one{also}."
     )
 
 
