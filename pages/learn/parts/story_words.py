@@ -47,11 +47,12 @@ def score(found: Sources) -> Told:
     down = int((found.attack.before.scores < 0).sum())
     return Told(
         "A score",
-        "A score estimates how the test loss moves if one digit is taken away and we train again.",
+        "A score estimates how the test loss moves if we train without one digit. By the score, "
+        "rank 1 hurts most.",
         "Yellow: hurts the model. Green: helps it.",
         f"Notice that {down:,} digits pull the test loss down (green) and {up:,} pull it up "
         "(yellow).",
-        "The paper puts the largest score first: by the score, the digit at rank 1 hurts most.",
+        "Can whoever trains the model choose which digit has rank 1?",
         "influence",
     )
 
