@@ -34,7 +34,7 @@ def moves_figure(stored: Stored, epsilon: float, tolerance: float | None) -> Fig
         values=(result, epsilon, words.every_means(result), tolerance),
         table=lambda: words.targets(result),
         results=(stored,),
-        caption=words.meaning(result),
+        caption=words.meaning(result, tolerance),
     )
 
 

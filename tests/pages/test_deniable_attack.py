@@ -78,7 +78,8 @@ def test_words_count_the_rows() -> None:
     assert "leaves 0 of 6" in said.averaging(result)
     assert said.at(result, 0.1) == "Up to ±10%: 1 of 4 samples reach rank\u00a01"
     assert "2 of 4 samples reach" in said.at(result, 0.2)
-    assert "±20% means that a sample counts as 0.8 to 1.2 samples" in said.meaning(result)
+    assert "±20% means that a sample counts as 0.8 to 1.2 samples" in said.meaning(result, None)
+    assert "only if accuracy falls by at most 2.5 points." in said.meaning(result, 0.025)
     rows = pd.DataFrame({"arrived": [True, False, False, False], "rank_after": [1, 1, 9, 8]})
     assert drawn.others_said(rows, 1, None) == "2 not moved<br>1 loses too much"
     assert drawn.others_said(rows[:2], 1, 0.025) == "1 loses over 2.5 points of accuracy"

@@ -36,9 +36,8 @@ def finding(result: DeniableResult) -> str:
         return f"No: of {len(rows)} random samples none reaches {place(result)}."
     begin = "Yes" if 2 * len(there) > len(rows) else "Sometimes"
     return (
-        f"**{begin}: {len(there)} of {len(rows)} random samples reach {place(result)}.** Each of "
-        "these models is trained to the end, on a loss that an honest trainer may choose as well. "
-        "So the trainer can deny the attack."
+        f"**{begin}: {len(there)} of {len(rows)} random samples reach {place(result)}.** "
+        "Honest trainers may choose the same, so the attack can be denied."
     )
 
 
@@ -80,12 +79,18 @@ def at(result: DeniableResult, epsilon: float) -> str:
 
 
 @shelf.kept
-def meaning(result: DeniableResult) -> str:
-    """Say what a percentage means, and what else the trainer chooses."""
+def meaning(result: DeniableResult, tolerance: float | None) -> str:
+    """Say what a percentage means, what else the trainer chooses, and which moves count; tolerance:
+    the accuracy that a model may lose."""
+    limit = (
+        ""
+        if tolerance is None
+        else f" A move counts only if accuracy falls by at most {100 * tolerance:g} points."
+    )
     also = " The trainer also chooses the L2 penalty." if every_means(result) == "together" else ""
     return (
         f"±{SHOWN:.0%} means that a sample counts as {span(SHOWN)} samples, and a feature is "
-        f"scaled by as much.{also}"
+        f"scaled by as much.{also} Each model is trained to the end.{limit}"
     )
 
 
