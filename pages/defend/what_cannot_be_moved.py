@@ -51,7 +51,7 @@ def shares_figure(stored: Stored, checked: Stored | None, k: int) -> FigureBlock
     return FigureBlock(
         name="certified-shares",
         key=f"shares-{k}",
-        title="The nearer to the end of training, the more samples are proven safe",
+        title="How many samples are proven safe at each slope",
         kind="Share of the samples that no model can move, by its gradient norm",
         build=drawn.shares,
         values=(table, attacked),
