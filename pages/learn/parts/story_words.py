@@ -47,7 +47,7 @@ def score(found: Sources) -> Told:
     down = int((found.attack.before.scores < 0).sum())
     return Told(
         "A score",
-        "A score estimates how the test loss moves if we train without one digit. By the score, "
+        "A score estimates how the test loss moves if we train without one digit. By score, "
         "rank 1 hurts most.",
         "Yellow: hurts the model. Green: helps it.",
         f"Notice that {down:,} digits pull the test loss down (green) and {up:,} pull it up "
