@@ -240,7 +240,7 @@ def test_right_labels_in_ones_own_table_are_used(
     stored = Store.of(settings).find("cleaning", real, dataset.content_hash)
     assert stored is not None
     said = words(unfold(app))
-    assert f"Of {dataset.n_train} labels, {stored.result.wrong} are wrong" in said
+    assert f"of the {stored.result.wrong} wrong labels" in said
     assert "those that differ from the column “truth”" in said
     assert "2 draws of vendors" in said and "The wrong labels are made" not in said
     app = open_page(LABELS, dataset="noisy")
