@@ -95,10 +95,10 @@ def finding(result: CleaningResult, detector: str) -> str:
     missed = own["hidden"] - own["hidden_found"]
     others = result.wrong * (rows["honest"]["recall"] - own["recall"]) > missed
     only = "only " if verdict == "Yes" else ""
-    also = ", but hides some of the others' too" if others else ""
+    also = ", but hides others too" if others else ""
     return (
         f"**{verdict}: {found}, and {only}{percent(own['recall'])} after an attack.** Several "
-        f"sellers deliver the samples. The attack is made to hide the wrong labels of one{also}."
+        f"sellers deliver samples. The attack is made to hide the wrong labels of one{also}."
     )
 
 
