@@ -36,9 +36,9 @@ def finding(table: pd.DataFrame, view: RateView) -> str:
     rates = view.rates(table).query("k == @view.k and split == 'test'")
     best = highest(rates).iloc[0]
     return (
-        f"How many samples can be moved, and what is lost? **{rate_words.hits(best)} reach "
-        f"{rate_words.top(view.k)} of the ranking** where the model moves by at most "
-        f"{rate_words.share(best['radius'])}, {rate_words.limit(view.tolerance)}."
+        "How many samples can be brought to the top, and what is lost? "
+        f"**{rate_words.hits(best)} reach {rate_words.top(view.k)} of the ranking** if the model "
+        f"may move by {rate_words.share(best['radius'])}, {rate_words.limit(view.tolerance)}."
     )
 
 

@@ -35,8 +35,9 @@ GROUPS: dict[catalogue.SetKind, str] = {
 REMOVED, CHECKED = "removed", "checked"  # session-state keys
 INTERRUPTIBLE = (
     "“Prepare” fetches the pictures, and a network turns each into features: ResNet-50, as in the "
-    "paper, or EfficientNet-Lite2, which comes with the lab. You can leave this page meanwhile. If "
-    "it is interrupted, press the button again: it goes on where it stopped."
+    "paper, or EfficientNet-Lite2, which comes with the lab. Features of the second, or of fewer "
+    "pictures, stand in for the paper's. You can leave this page meanwhile, and press an "
+    "interrupted button again: it goes on."
 )
 SHOWN_ALREADY = (
     "The fairness page shows published results on these three without their data. Prepare one to "
@@ -45,9 +46,9 @@ SHOWN_ALREADY = (
 
 
 def megabytes(n_bytes: int) -> str:
-    """'0.4 MB', '28 MB', '1,240 MB'."""
+    """'0.4 MB', '28.5 MB', '1,240 MB'."""
     size = n_bytes / 1e6
-    return f"{size:,.1f} MB" if size < 9.95 else f"{size:,.0f} MB"
+    return f"{size:,.1f} MB" if size < 99.95 else f"{size:,.0f} MB"
 
 
 def overview(entries: Sequence[InventoryEntry]) -> str:
@@ -82,7 +83,7 @@ def status(entry: InventoryEntry, active: bool) -> str:
         return ":orange-badge[being prepared]"
     if not entry.here:
         return "" if entry.begun is None else f":gray-badge[{entry.begun:.0%} computed]"
-    return f":green-badge[here, {megabytes(entry.n_bytes)}]" if entry.files else ""
+    return f":green-badge[ready, {megabytes(entry.n_bytes)}]" if entry.files else ""
 
 
 def open_link(entry: InventoryEntry, place: DeltaGenerator) -> None:
@@ -195,7 +196,7 @@ def card(about: catalogue.Description, entries: Sequence[InventoryEntry]) -> Non
                 if here is None or about.kind == "bundled":
                     variant(entry, made_by(entry))
                 else:
-                    open_link(here, line(f"{made_by(entry)} {standing_in.READY}"))
+                    open_link(here, line(f"{made_by(entry)}, stand-in {standing_in.READY}"))
             if standing.part is not None:
                 open_link(standing.part, line(standing.said))
 

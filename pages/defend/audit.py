@@ -161,6 +161,7 @@ def live(stored: Stored, exponent: float | None) -> None:
     )
     st.caption(
         f"Each dot is one training sample, with its scores for {result.queries:,} test samples. "
+        "True scores all come from one model, so each follows from the others. "
         f"{words.rings(result)}"
         f"{mark_origin(badge_of(stored))}"
     )

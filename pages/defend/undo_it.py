@@ -74,7 +74,7 @@ def paths_figure(stored: Stored, step: int, elsewhere: int) -> FigureBlock:
         values=(table, step),
         results=(stored,),
         caption="Each line follows the sample at rank 1 of one model. Shaded: the top ten, counted "
-        f"at the dashed line.{words.knowing_stay(table)}",
+        f"at the dashed line.{words.knowing_stay(table)}{words.honest_left(table)}",
         details=f"{words.attacks_drawn(table, elsewhere)}{words.paths_caption(table)}",
     )
 

@@ -113,7 +113,7 @@ def test_what_is_here_is_opened_or_removed(open_page: Open, prepared: Path) -> N
     assert "prepare-cifar10" not in keys(app)
     assert "prepare-cifar10-efficientnet_lite2" in keys(app)
     entry = next(e for e in inventory.entries(prepared) if e.name == "cifar10")
-    assert f"here, {entry.n_bytes / 1e6:.1f} MB" in words(app)
+    assert f"ready, {entry.n_bytes / 1e6:.1f} MB" in words(app)
     assert "It can be prepared again" in words(app)
     app.button(key="remove-cifar10").click().run()
     assert not app.exception

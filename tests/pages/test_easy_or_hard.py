@@ -41,11 +41,11 @@ def test_question_answer_and_figure_stand_beside_the_bet(open_page: Open) -> Non
     assert not app.warning
     assert "Is such a sample easier to move to the top?" in said
     assert (
-        "Perhaps: 10 of the 10 most sensitive reach the top, but also 8 of the 10 least sensitive."
+        "A little: 10 of the 10 most sensitive reach the top, but also 8 of the 10 least sensitive."
         in said
     )
     assert fifths_figure.TITLE in said
-    assert "Over all distances together, sensitive samples move more easily" in said
+    assert "Over all moves together, sensitive samples move more easily" in said
     assert "may be chance: the 95% intervals are 49% to 94% and 72% to 100%" in said
     assert "precomputed" in said
     assert len(app.get("plotly_chart")) == 1
@@ -112,9 +112,9 @@ def test_a_bar_and_its_count_are_of_the_samples_that_move() -> None:
 @pytest.mark.parametrize(
     ("first", "last", "said", "doubt"),
     [
-        ((8, 10), (10, 10), "Perhaps: 10 of the 10 most sensitive reach the top, "
+        ((8, 10), (10, 10), "A little: 10 of the 10 most sensitive reach the top, "
          "but also 8 of the 10 least sensitive.",
-         "At this distance alone, the difference may be chance"),
+         "At this move alone, the difference may be chance"),
         ((1, 10), (10, 10), "Yes: 10 of the 10 most sensitive reach the top, "
          "but only 1 of the 10 least sensitive.",
          "Chance hardly explains this difference"),
@@ -134,7 +134,10 @@ def test_answer_and_doubt_say_what_the_counts_carry(
         for least, n in ((0.3, moved), (np.inf, of - moved))
     ]
     found = pd.DataFrame(rows)
-    assert ease_words.by_ends(found, 0.3).startswith(said)
+    tells = moved_targets.Prediction(-0.4, Interval(-0.6, -0.2), 0.5, Interval(0.0, 1.0))
+    assert ease_words.by_ends(found, 0.3, tells).startswith(said)
+    unsure = replace(tells, correlation_interval=Interval(-0.6, 0.2))
+    assert ease_words.by_ends(found, 0.3, unsure).startswith(said.replace("A little", "Perhaps"))
     noted = fifths_figure.doubt(found, 0.3)
     assert noted.startswith(doubt) and bool(noted) == bool(doubt)
     for moved, of in (first, last):

@@ -82,7 +82,8 @@ def test_the_finding_and_the_figure(open_page: Open, measured: None) -> None:
     assert "Does each model's top sample stay in the top ten?" in text
     assert "Attackers who know this check hold out longer, but after 2 steps none is left." in text
     lost = int((honest_of(made())["rank_1"] > 10).sum())
-    assert f"False alarms: the top sample of {lost} of 4 honest models falls out too." in text
+    alarms = f"False alarms: the top sample of {lost} of 4 honest models falls out after 1 step."
+    assert alarms in text
     assert len(app.get("plotly_chart")) == 1, "the rest is folded"
     assert "The 2 malicious models are of 1 kind of attack, on 1 sample" in words(unfold(app))
 

@@ -73,7 +73,7 @@ RESULTS = (
     result(r"l2 [\d.]+, damping [\d.]+: Pearson", lambda d: r.retraining_numbers(d)[1:]),
     result(r"\d+ of the \d+ most sensitive reach the top,", r.most_and_least),
     result(
-        r"^(At this distance alone, the difference|Chance hardly explains this difference)",
+        r"^(At this move alone, the difference|Chance hardly explains this difference)",
         targets.intervals_of_ends,
     ),
     result(r"^Steep at both ends", r.ends_of_ranking),
@@ -94,7 +94,8 @@ RESULTS = (
     result(r"^The \d+ malicious models are of \d+ kinds", r.attacks_drawn),
     result(r"^\*?Is it a minimum\?\*? shows \d+ others", more.attacked_elsewhere),
     result(r"^Attackers who know of polishing keep", r.knowing),
-    result(r"^False alarms: the top sample of \d+ of", more.honest_lost),
+    result(r"^False alarms: the top sample of \d+ of", lambda d: [*more.honest_lost(d), 1]),
+    result(r"^Where the attacker knows the check, \d+ of", more.knowing_kept),
     result(r"^False alarms: \d+ of \d+ honest models\.$", more.honest_flagged),
     result(r"^One step also moves honest models", r.honest_moved),
     result(r"^Of \d+ models \d+ had a step shortened", r.shortened),

@@ -173,6 +173,12 @@ def honest_lost(_: str) -> Numbers:
     return [(honest["rank_1"] > 10).sum(), len(honest)]
 
 
+def knowing_kept(_: str) -> Numbers:
+    """Targets of attackers who know the check that one step leaves in the top ten, and all."""
+    knows = polish_groups()[1]
+    return [(knows["rank_1"] <= 10).sum(), len(knows)]
+
+
 def through_the_step(_: str) -> Numbers:
     knows = polish_groups()[1]
     through = knows[knows["kind"] == "through"]

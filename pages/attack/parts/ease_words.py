@@ -28,27 +28,29 @@ def finding(
         return f"{QUESTION} **{norms_title(result)}.**"
     if found is None or len(tried) < fifths_figure.FEWEST:
         return f"{QUESTION} **It cannot be told here: too few attacks, or all ended alike.**"
-    return f"{QUESTION} **{by_ends(fifths_figure.fifths(tried), radius)}**"
+    return f"{QUESTION} **{by_ends(fifths_figure.fifths(tried), radius, found)}**"
 
 
-def by_ends(parts: pd.DataFrame, radius: float) -> str:
+def by_ends(parts: pd.DataFrame, radius: float, found: moved_targets.Prediction) -> str:
     """Answer with how many of the most and of the least sensitive samples move within `radius`.
-    parts: of `fifths_figure.fifths`."""
+    Where that difference may be chance, all radii together decide between "A little" and "Perhaps".
+    parts: of `fifths_figure.fifths`; found: what all radii tell."""
     (few, least), (many, most) = fifths_figure.ends(parts, radius)
     first, last = f"{many} of the {most} most sensitive", f"{few} of the {least} least sensitive"
     if many / most <= few / least:
         return f"No: {first} reach the top, and {last}."
     if wilson_interval(few, least).overlaps(wilson_interval(many, most)):
-        return f"Perhaps: {first} reach the top, but also {last}."
+        surely = found.tells and found.correlation < 0  # the more sensitive, the smaller a radius
+        return f"{'A little' if surely else 'Perhaps'}: {first} reach the top, but also {last}."
     return f"Yes: {first} reach the top, but only {last}."
 
 
 def over_all(found: moved_targets.Prediction) -> str:
     """Say whether all radii together tell more than chance, and what."""
     if not found.tells:
-        return "Over all distances together, it may be chance as well."
+        return "Over all moves together, it may be chance as well."
     easily = "are harder to move" if found.correlation > 0 else "move more easily"
-    return f"Over all distances together, sensitive samples {easily}: see “Target by target”."
+    return f"Over all moves together, sensitive samples {easily}: see “Target by target”."
 
 
 def norms_title(result: SensitivityResult) -> str:

@@ -45,7 +45,7 @@ def by_price(found: pd.DataFrame, tolerance: float | None) -> go.Figure:
 
     found: of `prices`. tolerance: the permitted fall of accuracy, a share; None: no limit.
     """
-    radii = [f"moves {rate_words.share(radius)}" for radius in found["radius"]]
+    radii = [f"model moves {rate_words.share(radius)}" for radius in found["radius"]]
     figure = outcomes(found, radii, tolerance)
     _losses(figure, found)
     figure.update_xaxes(domain=[0, BARS], title_text="")

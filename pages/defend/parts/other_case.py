@@ -11,7 +11,8 @@ from pages.common.lab.registry import PageEntry
 
 CASES = {  # by page: what its answer holds for, and the page of the other case
     "audit": (
-        "A malicious model passes, because its scores are computed honestly. A check of the model:",
+        "False scores that are made to fit pass, and so do the true scores of a malicious model. "
+        "A check of the model:",
         "minimum",
     ),
     "minimum": (

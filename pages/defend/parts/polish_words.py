@@ -64,7 +64,18 @@ def finding(table: pd.DataFrame) -> str:
     )
     if kept:
         return f"{said} After {count(most, 'step')}, {left} are."
-    return f"{said} {honest_left(table)}"
+    return f"{said}{knowing_first(table)}"
+
+
+def knowing_first(table: pd.DataFrame) -> str:
+    """Say how many targets one step leaves in the top ten where the attacker knows of it, with a
+    space before it; empty where none arrived."""
+    knows = rates.outside(table)
+    knows = knows[knows["kind"].isin(KNOWING)]
+    if knows.empty:
+        return ""
+    kept = int((knows["rank_1"] <= rates.TOP).sum())
+    return f" Where the attacker knows the check, {kept} of {len(knows)} are."
 
 
 def knowing_stay(table: pd.DataFrame) -> str:
@@ -84,11 +95,12 @@ def knowing_stay(table: pd.DataFrame) -> str:
 
 
 def honest_left(table: pd.DataFrame) -> str:
-    """Say how many honest models have their first sample fall out of the top ten after a step."""
+    """Say how many honest models have their first sample fall out of the top ten after a step,
+    with a space before it."""
     lost = honest_of(table)["rank_1"] > rates.TOP
     return (
-        f"False alarms: the top sample of {lost.sum()} of {count(len(lost), 'honest model')} falls "
-        "out too."
+        f" False alarms: the top sample of {lost.sum()} of {count(len(lost), 'honest model')} "
+        "falls out after 1 step."
     )
 
 

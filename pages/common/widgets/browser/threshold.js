@@ -180,7 +180,7 @@ function stroke(ctx, colour, width, dash, first, ...rest) {
 
 // A part of something in words: '1 in 1 million'.
 function inWords(share) {
-  if (share >= 1) return 'all';
+  if (share >= 1) return 'all of it';
   if (share >= .1) return wholePercent(share);
   const many = (1 + 1e-9) / share;
   const [unit, name] = [[1e12, ' trillion'], [1e9, ' billion'], [1e6, ' million'],
