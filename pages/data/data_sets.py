@@ -34,10 +34,9 @@ GROUPS: dict[catalogue.SetKind, str] = {
 }
 REMOVED, CHECKED = "removed", "checked"  # session-state keys
 INTERRUPTIBLE = (
-    "“Prepare” fetches the pictures, and a network turns each into features: ResNet-50, as in the "
-    "paper, or EfficientNet-Lite2, which comes with the lab. Features of the second, or of fewer "
-    "pictures, stand in for the paper's. You can leave this page meanwhile, and press an "
-    "interrupted button again: it goes on."
+    "“Prepare” fetches the pictures, and a network turns each into features. ResNet-50 gives the "
+    "paper's. EfficientNet-Lite2, which comes with the lab, or fewer pictures give a stand-in: "
+    "quicker, but not the paper's numbers. You can leave this page meanwhile."
 )
 SHOWN_ALREADY = (
     "The fairness page shows published results on these three without their data. Prepare one to "
@@ -58,8 +57,11 @@ def overview(entries: Sequence[InventoryEntry]) -> str:
     data_dir = lab().settings.data_dir
     held = inventory.size_of([data_dir])
     takes = f" Data sets prepared or brought in take {megabytes(held)} of the disk." if held else ""
+    standing = sum(e.here and standing_in.stands_for(e) is not None for e in entries)
+    some = f", {standing} of them as {'a stand-in' if standing == 1 else 'stand-ins'}"
     return (
-        f"**{len(here)} of the {count(len(known), 'data set')} below are ready to open.** "
+        f"**{len(here)} of the {count(len(known), 'data set')} below are ready to open"
+        f"{some if standing else ''}.** "
         "The others need one click on “Prepare”, once. You can also bring in a file of your own."
         f"{takes}"
     )
@@ -188,7 +190,8 @@ def card(about: catalogue.Description, entries: Sequence[InventoryEntry]) -> Non
     standing = standing_in.of(about, entries)
     with st.container(border=True, height="stretch", key=f"set-{about.name}"):
         blocks.html(cards.html_of(about))
-        with st.container(key=f"foot-{about.name}"):
+        place = "rows" if about.kind == "images" else "foot"  # rows follow at once, as many as are
+        with st.container(key=f"{place}-{about.name}"):
             if about.kind != "bundled" and not all(entry.here for entry in of_it):
                 st.caption(cards.preparing(about))
             for entry in of_it:
@@ -196,7 +199,8 @@ def card(about: catalogue.Description, entries: Sequence[InventoryEntry]) -> Non
                 if here is None or about.kind == "bundled":
                     variant(entry, made_by(entry))
                 else:
-                    open_link(here, line(f"{made_by(entry)}, stand-in {standing_in.READY}"))
+                    name = made_by(entry).split("  \n")[0]
+                    open_link(here, line(f"{name}  \nstand-in {standing_in.READY}"))
             if standing.part is not None:
                 open_link(standing.part, line(standing.said))
 

@@ -140,8 +140,8 @@ function drawMarks(made, data, exponent, reads) {
   drawAxis(data, at, x, write, width);
 }
 
-// What stands below the rows: sizes, or parts in words, which need a step of thousands; where the
-// page's heading does not name the axis, its name and what its left end means.
+// What stands below the rows: sizes, or parts in words, which need a step of thousands; then the
+// axis's name, beside what its left end means where that is said.
 function drawAxis(data, at, x, write, width) {
   const { bottom, scale, left, right } = at, span = data.high - data.low, words = data.words;
   const inside = width - left - right, fits = inside / ((words.share ? 100 : 46) * scale);
@@ -154,8 +154,10 @@ function drawAxis(data, at, x, write, width) {
     write(said, x(e), bottom + 12 * scale, last ? 'right' : 'center');
   }
   if (!words.axis) return;
-  write(words.left, left, bottom + 32 * scale);
-  write(words.axis, width - right, bottom + 32 * scale, 'right');
+  const line = bottom + 32 * scale;
+  if (words.left) write(words.left, left, line);
+  write(words.axis, words.left ? width - right : left + inside / 2, line,
+    words.left ? 'right' : 'center');
 }
 
 // What stands above the rows: which side is flagged, and what the last column says.
