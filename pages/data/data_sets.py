@@ -34,9 +34,9 @@ GROUPS: dict[catalogue.SetKind, str] = {
 }
 REMOVED, CHECKED = "removed", "checked"  # session-state keys
 INTERRUPTIBLE = (
-    "“Prepare” fetches the pictures, and a network turns each into features. ResNet-50 gives the "
-    "paper's. EfficientNet-Lite2, which comes with the lab, or fewer pictures give a stand-in: "
-    "quicker, but not the paper's numbers. You can leave this page meanwhile."
+    "“Prepare” fetches the pictures, and a network turns each into features. ResNet-50: the "
+    "paper's features. EfficientNet-Lite2: a stand-in, which does not give the paper's numbers. "
+    "Fewer pictures are a stand-in too. You can leave this page meanwhile."
 )
 SHOWN_ALREADY = (
     "The fairness page shows published results on these three without their data. Prepare one to "

@@ -190,7 +190,7 @@ def page() -> None:
     blocks.html(comparison_words.verdict_list(compared))
     st.caption(
         "A statement can hold on one data set and differ on another. \\* A stand-in: the paper's "
-        "pictures, but fewer of them, and with other features."
+        "pictures, with other features, and some with fewer pictures."
     )
     with st.expander(comparison_words.reasons_label(compared)):
         statements_list(form, compared)

@@ -19,7 +19,10 @@ def test_the_finding_counts_the_verdicts_that_are_listed(open_page: Open) -> Non
     listed = {mark: said.count(f"- {mark[0]} On **") for mark in ("✓ reproduced", *SHOWN)}
     assert all(listed.values())
     assert f"**Mostly: {listed['✓ reproduced']} of {sum(listed.values())} checks" in said
-    assert "success rates of its tables are not, because this lab has other features" in said
+    assert (
+        "success rates of its tables are not compared: this lab turns the pictures into other"
+        in said
+    )
     spec = app.get("plotly_chart")[0].proto.spec
     assert f"{listed['✗ differs']} differ\\u003c" in spec
     assert f"{listed['– not comparable']} not comparable\\u003c" in spec

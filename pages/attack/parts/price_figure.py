@@ -104,7 +104,7 @@ def _losses(figure: go.Figure, found: pd.DataFrame) -> None:
     """Write the two columns of numbers beside the bars of `by_price`, and the head of each column.
     The bars are a column, too."""
     heads = (
-        (BARS / 2, "center", "attacked<br>samples"),
+        (BARS / 2, "center", "samples<br>tried"),
         (LOST, "right", "median<br>points lost"),
         (KEPT, "right", "ranking<br>similarity"),
     )

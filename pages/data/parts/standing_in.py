@@ -44,7 +44,7 @@ class StandingIn:
         """Say in two lines how many of the samples there are to train on."""
         if self.samples is None:
             return ""
-        return f"**Stand-in** {READY}  \n{self.samples[0]:,} to train on"
+        return f"**Stand-in** {READY}  \n{self.samples[0]:,} pictures"
 
 
 def of(about: catalogue.Description, entries: Sequence[InventoryEntry]) -> StandingIn:

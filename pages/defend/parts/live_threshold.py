@@ -145,9 +145,10 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
         ],
         "words": {
             "label": "The audit, with a tolerance of your own",
-            "slider": "A report is caught when the part that contradicts is larger than",
+            "slider": "A report is caught when the part that does not fit is larger than",
             "share": True,
-            "axis": "part of a sample's scores that contradicts the rest (log)",
+            "left": "← the scores fit each other",
+            "axis": "they do not →",
             "flagged": "caught",
             "column": "verdict",
             "sentence": "At tolerance {threshold} rows caught: {0} of the honest calculator, {1} "

@@ -25,8 +25,8 @@ def finding(compared: Sequence[Comparison], levels: int) -> str:
     answer = "Mostly" if 2 * held > len(compared) else "In part"
     return (
         f"**{answer}: {held} of {len(compared)} checks of the paper's statements are reproduced.** "
-        f"Orders and trends are checked. The {levels} success rates of its tables are not, because "
-        "this lab turns the pictures into other features."
+        f"Orders and trends are checked. The {levels} success rates of its tables are not "
+        "compared: this lab turns the pictures into other features."
     )
 
 
