@@ -160,7 +160,8 @@ def comparison(stored: Stored, request: MinimalRadiusRequest) -> None:
     for number, (asked, lot) in enumerate({request: stored, **later}.items(), start=1):
         if (planned := published_results.planned(asked)) is not None:
             which = f" for lot {number}" if looks > 1 else ""
-            st.caption(radius_words.planned_caption(planned, len(lot.result.targets), which))
+            computed, ended = len(lot.result.targets), published_results.ended(asked)
+            st.caption(radius_words.planned_caption(planned, computed, which, ended))
     if looks > 1:
         last = list(later)[-1]
         st.caption(radius_words.looks_caption([lot.result for lot in lots], request, last))

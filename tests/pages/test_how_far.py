@@ -217,7 +217,8 @@ def test_the_lots_of_the_image_set_have_other_targets(open_page: Open) -> None:
 def test_on_the_photographs_each_target_had_its_own_time(open_page: Open) -> None:
     """What was fixed before any target was tried: the seed, both radii, a search that ends at 0.1,
     and attacks with the processor time of the search for the same target."""
-    (asked,) = published_results.requests_of("minimal", PHOTOGRAPHS)
+    asked, second = published_results.requests_of("minimal", PHOTOGRAPHS)
+    assert second == replace(asked, targets_seed=4, n_targets=7, radii=(0.2,))
     assert asked.equal_time and asked.one_by_one and asked.enough == 0.1
     assert (asked.radii, asked.targets_seed) == ((0.1, 0.2), REPORTING_SEED)
     stored = door.find_published("minimal-radius", asked)
@@ -231,9 +232,10 @@ def test_on_the_photographs_each_target_had_its_own_time(open_page: Open) -> Non
     said = words(unfold(open_page(PAGE, dataset=PHOTOGRAPHS)))
     assert "within radius 0.1:" in said and "Within radius 0.2 the search moves" in said
     assert "an attack had as long for each target" in said
-    planned = published_results.planned(asked)
-    assert planned is None or f"{planned} targets were planned" in said
-    assert (planned or asked.n_targets) == 16
+    assert [published_results.planned(r) for r in (asked, second)] == [16, 14]
+    assert "16 targets were planned for lot 1" in said and "14 targets were planned" in said
+    assert [published_results.ended(r) for r in (asked, second)] == [False, True]
+    assert said.count("was running and was ended") == 1
 
 
 def test_a_second_lot_of_targets_is_compared_with_the_first(

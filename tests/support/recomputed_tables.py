@@ -369,12 +369,18 @@ def enough(dataset: str) -> Numbers:
     return [results("minimal", dataset)[-1][0].enough]
 
 
-def planned(dataset: str) -> Numbers:
-    """How many targets the list of published results says were planned for the first lot, and how
-    many of it there are."""
+def planned(dataset: str) -> list[Row]:
+    """How many targets the list of published results says were planned for each lot, by its number
+    where there are several."""
     entries = json.loads((PUBLISHED / "requests.json").read_text(encoding="utf-8"))
     found = [e["planned"] for e in entries if "planned" in e and dataset in e["request"].values()]
-    return [*found[:1], len(searched(dataset).lots[0].targets)]
+    several = len(searched(dataset).lots) > 1
+    return [[some, number] if several else [some] for number, some in enumerate(found, start=1)]
+
+
+def finished(dataset: str) -> list[Row]:
+    """How many of them there are."""
+    return [[len(lot.targets)] for lot in searched(dataset).lots]
 
 
 def earlier(dataset: str) -> Numbers:

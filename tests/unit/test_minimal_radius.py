@@ -99,6 +99,13 @@ def test_lots_of_targets_are_put_side_by_side() -> None:
     assert one.compared(0.03, looks=2)["p"].tolist() == [1.0]  # never above 1
 
 
+def test_a_rank_that_rounding_changes_does_not_part_lots() -> None:
+    one, two = lots()
+    ranks = two.honest_ranks.copy()
+    ranks[3:5] = ranks[[4, 3]]
+    assert len(pooled([one, replace(two, honest_ranks=ranks)]).targets) == 6
+
+
 def test_a_lot_that_was_attacked_at_one_radius_alone_counts_there() -> None:
     """At 0.1 only the first lot was attacked; at 0.2 both were."""
     one, two = lots()

@@ -229,12 +229,14 @@ def seen_elsewhere(earlier: int, targets: int) -> str:
     )
 
 
-def planned_caption(planned: int, computed: int, lot: str = "") -> str:
+def planned_caption(planned: int, computed: int, lot: str = "", ended: bool = False) -> str:
     """Say that fewer targets were computed than planned, and what decided when to end. lot: words
-    for which targets, with a space before."""
+    for which targets, with a space before. ended: whether one more was ended while it ran."""
+    last = " The next one was running and was ended, which may favour the search." if ended else ""
     return (
         f"{planned} targets were planned{lot}, in the order of a draw. The first {computed} of "
         "them were finished when the time set for it was over. No result decided when to end."
+        + last
     )
 
 

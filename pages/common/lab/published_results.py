@@ -12,13 +12,15 @@ AnyRequest = Any  # of the experiment that a result is of: the role says which
 
 class Listed(TypedDict):
     """An entry of the list, as JSON holds it. planned: how many targets were to be computed, where
-    fewer were. earlier: how many earlier versions of the method were run on the same targets."""
+    fewer were. ended: whether one more was ended while it ran. earlier: how many earlier versions
+    of the method were run on the same targets."""
 
     experiment: str
     request: dict[str, object]
     role: NotRequired[str]
     stands_for: NotRequired[str]
     planned: NotRequired[int]
+    ended: NotRequired[bool]
     earlier: NotRequired[int]
 
 
@@ -63,6 +65,12 @@ def planned(request: AnyRequest) -> int | None:
     """Return how many targets of a published request were planned; None where all were computed."""
     entry = entry_of(request)
     return None if entry is None else entry.get("planned")
+
+
+def ended(request: AnyRequest) -> bool:
+    """Return whether one more target of a published request was ended while it ran."""
+    entry = entry_of(request)
+    return entry is not None and entry.get("ended", False)
 
 
 def earlier(request: AnyRequest) -> int:
