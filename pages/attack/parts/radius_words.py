@@ -195,7 +195,7 @@ def comparison_caption(
         "corrected by Holm for the number of rows. The search took "
         f"{seconds(result.seconds)} of one processor for all targets{every}."
     )
-    if looks == 1 and request.enough:
+    if request.enough:
         said += f" It ended once it was within radius {request.enough:g}."
     if not request.equal_time:
         return said
