@@ -151,7 +151,7 @@ def formulas(result: AuditResult) -> None:
 def live(stored: Stored, exponent: float | None) -> None:
     """Show every row's residual, which is caught or passes while the tolerance is dragged."""
     result: AuditResult = stored.result
-    charts.heading("How well do the scores of each sample fit each other?")
+    charts.heading("What part of a sample's scores does not fit its other scores?")
     start = float(np.log10(result.tolerance))
     live_threshold.show(
         "audit",
@@ -161,7 +161,7 @@ def live(stored: Stored, exponent: float | None) -> None:
     )
     st.caption(
         f"Each dot is one training sample, with its scores for {result.queries:,} test samples. "
-        "True scores all come from one model, so they fit each other, up to rounding. "
+        "True scores fit each other, up to rounding. "
         f"{words.rings(result)}"
         f"{mark_origin(badge_of(stored))}"
     )

@@ -39,8 +39,9 @@ def finding(result: AuditResult) -> str:
     accused = f" {count(false, 'row')} of the honest calculator are accused." if false else ""
     if caught == ["liar"] and not false:
         return (
-            "**One cheat of three is caught: the liar who invents numbers.** A model's true scores "
-            "fit together. Invented numbers do not."
+            "**One cheat of three is caught: the liar who invents numbers.** A sample has "
+            f"{result.queries:,} scores, and {int(result.gradient_ranks[0]):,} true ones settle "
+            "the rest."
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""
