@@ -38,10 +38,10 @@ def finding(result: AuditResult) -> str:
     false = len(result.caught("honest"))
     accused = f" {count(false, 'row')} of the honest calculator are accused." if false else ""
     if caught == ["liar"] and not false:
+        settle = int(result.gradient_ranks[0])
         return (
-            "**One cheat of three is caught: the liar who invents numbers.** A sample has "
-            f"{result.queries:,} scores, and {int(result.gradient_ranks[0]):,} true ones settle "
-            "the rest."
+            "**One cheat of three is caught: the liar who invents numbers.** From "
+            f"{settle:,} of a sample's true scores the other {result.queries - settle:,} follow."
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""

@@ -145,7 +145,7 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
         ],
         "words": {
             "label": "The audit, with a tolerance of your own",
-            "slider": "A report is caught when the part that does not fit is larger than",
+            "slider": "The part that may not fit, at most",
             "share": True,
             "left": "← the scores fit each other",
             "axis": "they do not →",
