@@ -151,7 +151,7 @@ def formulas(result: AuditResult) -> None:
 def live(stored: Stored, exponent: float | None) -> None:
     """Show every row's residual, which is caught or passes while the tolerance is dragged."""
     result: AuditResult = stored.result
-    charts.heading("What part of a sample's scores does not fit its other scores?")
+    charts.heading("How badly do each sample's scores fit each other?")
     start = float(np.log10(result.tolerance))
     live_threshold.show(
         "audit",

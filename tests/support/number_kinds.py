@@ -103,7 +103,7 @@ RESULTS = (
     result(r"^Yes, if training is nearly finished", lambda d: r.certified(d)[:2]),
     result(r"^Nearly finished means", lambda d: r.certified(d)[2:]),
     result(r"^- True scores fit together: of a sample", more.settled),
-    result(r"^From \d+ of a sample's true scores", more.settling),
+    result(r"^Of a sample's \d+ true scores, \d+ determine the rest", more.settled),
     result(r"^Attackers who know this check hold out longer", more.knowing_gone),
     result(r"^The model has [\d,]+ parameters, so of one", more.more_than_parameters),
     result(r"^An attacker who knows the check passes with", more.knowing_pass),

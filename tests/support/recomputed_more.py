@@ -154,12 +154,6 @@ def settled(_: str) -> Numbers:
     return [result.queries, result.gradient_ranks[0]]
 
 
-def settling(_: str) -> Numbers:
-    """How many scores of a sample settle the rest, and how many those are."""
-    queries, rank = settled("")
-    return [rank, queries - rank]
-
-
 def more_than_parameters(_: str) -> Numbers:
     """The parameters of the audited model, and how many scores of each sample are audited."""
     result = only("audit", "digits")

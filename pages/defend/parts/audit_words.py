@@ -38,10 +38,10 @@ def finding(result: AuditResult) -> str:
     false = len(result.caught("honest"))
     accused = f" {count(false, 'row')} of the honest calculator are accused." if false else ""
     if caught == ["liar"] and not false:
-        settle = int(result.gradient_ranks[0])
         return (
-            "**One cheat of three is caught: the liar who invents numbers.** From "
-            f"{settle:,} of a sample's true scores the other {result.queries - settle:,} follow."
+            "**One cheat of three is caught: the liar who invents numbers.** Of a sample's "
+            f"{result.queries:,} true scores, {int(result.gradient_ranks[0]):,} determine the "
+            "rest. Invented numbers break this."
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""

@@ -145,7 +145,7 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
         ],
         "words": {
             "label": "The audit, with a tolerance of your own",
-            "slider": "The part that may not fit, at most",
+            "slider": "The auditor tolerates a misfit of at most",
             "share": True,
             "left": "← the scores fit each other",
             "axis": "they do not →",
