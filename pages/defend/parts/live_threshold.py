@@ -108,8 +108,7 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
 
 @shelf.kept
 def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
-    """Return what the figure of the residuals is given but for the tolerance. Its axis has no name:
-    the heading above it is one."""
+    """Return what the figure of the residuals is given but for the tolerance."""
     n = result.residuals.shape[1]
     aside = np.random.default_rng(0).uniform(-1, 1, size=(n,))  # heights, which mean nothing
     aside[result.target] = 0
