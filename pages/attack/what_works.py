@@ -71,7 +71,7 @@ def variants_figure(
         build=variant_figures.variant_rates,
         values=(shown, view.tolerance),
         results=stored,
-        caption="Each row is an attack, the simplest first; it changes one part of the row above. "
+        caption="Each row is one attack. It changes one part of the attack in the row above. "
         f"“The top” is {'rank 1' if view.k == 1 else f'ranks 1 to {view.k}'}; “above it” is all "
         f"that ranks before the target. {rate_words.interval(row_of(kept, ablation.RESTARTS))}",
         details=f"Into the top {view.k}, each variant at the radius where it does best. The first "

@@ -160,8 +160,8 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
             cells(result, train, indices, side)
             st.caption(f"{many.max()} of these {shown} are of class “{most}”.")
     st.caption(
-        "A score is the change of the loss if the training sample counts more, per unit of its "
-        "weight. Here the loss is that of this one test sample; on other pages, of all of them."
+        "A score says how fast the loss changes as the training sample counts more. Here the loss "
+        "is that of this one test sample; on other pages, of all test samples."
     )
     st.caption(badge_of(stored))
     every_sample(stored, request, train, shown)

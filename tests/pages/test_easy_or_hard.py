@@ -41,11 +41,11 @@ def test_question_answer_and_figure_stand_beside_the_bet(open_page: Open) -> Non
     assert not app.warning
     assert "Is such a sample easier to move to the top?" in said
     assert (
-        "A little: 10 of the 10 most sensitive reach the top, but also 8 of the 10 least sensitive."
+        "A little: 10 of the 10 most sensitive reach the top, and 8 of the 10 least sensitive."
         in said
     )
     assert fifths_figure.TITLE in said
-    assert "Over all moves together, sensitive samples move more easily" in said
+    assert "Over all model moves together, sensitive samples reach the top more easily" in said
     assert "may be chance: the 95% intervals are 49% to 94% and 72% to 100%" in said
     assert "precomputed" in said
     assert len(app.get("plotly_chart")) == 1
@@ -65,8 +65,8 @@ def test_question_answer_and_figure_stand_beside_the_bet(open_page: Open) -> Non
 @pytest.mark.parametrize(
     ("correlation", "interval", "said"),
     [
-        (-0.4, (-0.6, -0.2), "sensitive samples move more easily"),
-        (0.4, (0.2, 0.6), "sensitive samples are harder to move"),
+        (-0.4, (-0.6, -0.2), "sensitive samples reach the top more easily"),
+        (0.4, (0.2, 0.6), "sensitive samples are harder to bring up"),
         (-0.1, (-0.4, 0.2), "it may be chance as well"),
     ],
 )
@@ -113,8 +113,8 @@ def test_a_bar_and_its_count_are_of_the_samples_that_move() -> None:
     ("first", "last", "said", "doubt"),
     [
         ((8, 10), (10, 10), "A little: 10 of the 10 most sensitive reach the top, "
-         "but also 8 of the 10 least sensitive.",
-         "At this move alone, the difference may be chance"),
+         "and 8 of the 10 least sensitive.",
+         "At this model move alone, the difference may be chance"),
         ((1, 10), (10, 10), "Yes: 10 of the 10 most sensitive reach the top, "
          "but only 1 of the 10 least sensitive.",
          "Chance hardly explains this difference"),
@@ -149,7 +149,7 @@ def test_it_begins_where_the_ends_differ(open_page: Open) -> None:
     """At the radius of the highest rate all samples of CIFAR-10 move: a smaller one tells more."""
     app = open_page(PAGE, dataset="cifar10_5000_2000_effnetlite2")
     assert app.selectbox(key="radius").value == 0.1
-    assert "4 of the 4 most sensitive reach the top, but also 2 of the 4 least" in words(app)
+    assert "4 of the 4 most sensitive reach the top, and 2 of the 4 least" in words(app)
     app.selectbox(key="radius").set_value(0.3).run()
     assert "reach the top, and 4 of the 4 least" in words(app)
 

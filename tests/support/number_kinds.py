@@ -73,7 +73,7 @@ RESULTS = (
     result(r"l2 [\d.]+, damping [\d.]+: Pearson", lambda d: r.retraining_numbers(d)[1:]),
     result(r"\d+ of the \d+ most sensitive reach the top,", r.most_and_least),
     result(
-        r"^(At this move alone, the difference|Chance hardly explains this difference)",
+        r"^(At this model move alone, the difference|Chance hardly explains this difference)",
         targets.intervals_of_ends,
     ),
     result(r"^Steep at both ends", r.ends_of_ranking),

@@ -126,7 +126,11 @@ def test_lots_that_do_not_belong_together_are_refused() -> None:
     one, two = lots()
     with pytest.raises(InvalidInput, match="without a target in common"):
         pooled([one, one])
-    for other in (replace(two, k=2), replace(two, honest_ranks=two.honest_ranks[::-1])):
+    ranks = two.honest_ranks
+    many = ranks.copy()
+    many[:4] = many[[1, 0, 3, 2]]  # each by one place, but four samples
+    others = [replace(two, honest_ranks=other) for other in (ranks[::-1], ranks[:-1], many)]
+    for other in (replace(two, k=2), *others):
         with pytest.raises(InvalidInput, match="the same k and honest model"):
             pooled([one, other])
 

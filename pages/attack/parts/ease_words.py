@@ -41,16 +41,16 @@ def by_ends(parts: pd.DataFrame, radius: float, found: moved_targets.Prediction)
         return f"No: {first} reach the top, and {last}."
     if wilson_interval(few, least).overlaps(wilson_interval(many, most)):
         surely = found.tells and found.correlation < 0  # the more sensitive, the smaller a radius
-        return f"{'A little' if surely else 'Perhaps'}: {first} reach the top, but also {last}."
+        return f"{'A little' if surely else 'Perhaps'}: {first} reach the top, and {last}."
     return f"Yes: {first} reach the top, but only {last}."
 
 
 def over_all(found: moved_targets.Prediction) -> str:
     """Say whether all radii together tell more than chance, and what."""
     if not found.tells:
-        return "Over all moves together, it may be chance as well."
-    easily = "are harder to move" if found.correlation > 0 else "move more easily"
-    return f"Over all moves together, sensitive samples {easily}: see “Target by target”."
+        return "Over all model moves together, it may be chance as well."
+    easily = "are harder to bring up" if found.correlation > 0 else "reach the top more easily"
+    return f"Over all model moves together, sensitive samples {easily}: see “Target by target”."
 
 
 def norms_title(result: SensitivityResult) -> str:

@@ -154,8 +154,8 @@ def verdict(result: MinimalRadiusResult, looks: int = 1) -> str:
 def looks_caption(
     lots: Sequence[MinimalRadiusResult], first: MinimalRadiusRequest, last: MinimalRadiusRequest
 ) -> str:
-    """Say what was decided before the last lot of targets was tried, as its request `last` asks
-    beside that of the first, and what it gives alone."""
+    """Say how many lots of targets there are, what was decided before the last one was tried, how
+    its request `last` differs from that of the first, and what it gives alone."""
     looks = len(lots)
     table = lots[-1].compared(ACCURACY_TOLERANCE)
     table = table[table["radius"] == at_one_radius(lots[-1])]

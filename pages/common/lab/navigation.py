@@ -19,8 +19,8 @@ class Page(StreamlitPage):
         return calc_hash(self._url_path)
 
     def run(self) -> None:
-        """Run the page that the navigation has chosen. A copy runs, because Streamlit marks a page
-        that has run, and all sessions share this one."""
+        """Run a copy of the page: Streamlit marks a page that has run, and all sessions share this
+        one."""
         super(Page, copy(self)).run()
 
 

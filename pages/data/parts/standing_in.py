@@ -24,8 +24,7 @@ class StandingIn:
     samples: tuple[int, int, int] | None = None
 
     def whole(self, backbone: Backbone | None) -> InventoryEntry | None:
-        """Return it where it has all samples of its data set, and as many features as the network
-        makes."""
+        """Return the stand-in if it has all samples and the network's number of features."""
         return self.entry if backbone is not None and self.covers(backbone) else None
 
     def covers(self, backbone: Backbone) -> bool:
@@ -34,7 +33,7 @@ class StandingIn:
 
     @property
     def part(self) -> InventoryEntry | None:
-        """Return it where it has fewer samples than its data set."""
+        """Return the stand-in if it has fewer samples than its data set."""
         if self.samples is None or self.samples[:2] == tuple(self.about.rows.values()):
             return None
         return self.entry
@@ -64,6 +63,6 @@ def stands_for(entry: InventoryEntry) -> catalogue.Description | None:
 
 
 def title(entry: InventoryEntry) -> str:
-    """Return a data set's title, or the name that a visitor gave it, as code."""
+    """Return a data set's title in bold; as code, the name that a visitor gave it."""
     said = data_name(entry.name)
     return f"`{said}`" if said == entry.name else f"**{said}:**"

@@ -41,8 +41,7 @@ def climb(result: AttributionsResult, name: str) -> float:
 
 
 def why_given_away(result: AttributionsResult, stayed: list[str]) -> str:
-    """Say what the target did by the scores that did not move along: 'by these scores it hardly
-    moved'."""
+    """Say how far the target moved by the scores `stayed`: 'by these scores it hardly moved'."""
     most = max(abs(climb(result, name)) for name in stayed)
     by = "this score" if len(stayed) == 1 else "these scores"
     hardly = most <= HARDLY * climb(result, "influence")

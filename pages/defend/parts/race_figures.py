@@ -33,8 +33,8 @@ def row_name(check: str) -> str:
 
 
 def head(family: str) -> str:
-    """Return what stands over a column, to be read as a sentence: 'attacker', and what it does in
-    two lines as even as can be, which fit on a phone."""
+    """Return a column's head: 'attacker', and below it what the attacker does, in two lines of
+    about one length, which fit on a phone."""
     does = family[0].lower() + family[1:]
     width = next(width for width in range(1, len(does) + 1) if len(wrap(does, width)) <= 2)
     return f"attacker<br><b>{'<br>'.join(wrap(does, width))}</b>"

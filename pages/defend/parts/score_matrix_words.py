@@ -11,7 +11,7 @@ from pages.common.words.wording import decimal, listed, percent
 
 @shelf.kept
 def finding(result: ScoreMatrixResult) -> str:
-    """Say which kind of score is immune, and on which others every attack fails."""
+    """Say that scores without the model are safe, and on which others every attack failed."""
     none = [name for name in result.attacked if result.arrived(name, name)[0] == 0]
     verdict = "**Only scores that never see the model are safe.**"
     if not none:

@@ -61,8 +61,8 @@ def who_gets(about: About, honest: float) -> str:
 
 
 def spoiled(about: About, scale: float, after: float, honest: float) -> str:
-    """Say who is ahead, and by how many points, if the repair is attacked at a scale. A group
-    stays ahead where the unattacked repair lowers its lead, and this one by less than half."""
+    """Say which group is ahead by how many points after the repair is attacked at a scale: it
+    'stays' ahead where the attacked repair takes less than half of a lead that the other takes."""
     before, same = abs(about.gap_before), about.gap_before * after > 0
     stays = same and abs(honest) < before and before / 2 < abs(after) <= before
     who = does(by_lead(about, after)[0], *(("stay", "stays") if stays else ("are", "is")))
