@@ -17,7 +17,7 @@ pytestmark = pytest.mark.long
 
 MOST = 6  # controls in the first window
 # What a visitor can use in the page's first window, but for the navigation, the header, and what
-# opens or is opened. The pictures of the shelf are one choice.
+# opens or is opened. The pictures of the shelf are one choice, a menu and its arrow are another.
 CONTROLS = """() => {
   const parts = document.querySelectorAll('[data-testid=stSidebarContent], [data-testid=stMain]');
   const left = ['.cells', '.ial-header', 'summary', 'details:not([open])', 'stSidebarNav',
@@ -26,6 +26,7 @@ CONTROLS = """() => {
     .flatMap(part => [...part.querySelectorAll('button, input, select, [role=combobox]')])
     .filter(one => one.checkVisibility() && one.getBoundingClientRect().top < innerHeight)
     .filter(one => !one.closest(left.join(', ')))
+    .filter(one => !one.matches('[data-testid=stSelectbox] button'))
     .map(one => one.getAttribute('aria-label') || one.textContent);
 }"""
 
