@@ -151,7 +151,7 @@ def formulas(result: AuditResult) -> None:
 def live(stored: Stored, exponent: float | None) -> None:
     """Show every row's residual, which is caught or passes while the tolerance is dragged."""
     result: AuditResult = stored.result
-    charts.heading("How badly do each sample's scores fit each other?")
+    charts.heading("What part of each sample's scores does not fit the model?")
     start = float(np.log10(result.tolerance))
     live_threshold.show(
         "audit",
@@ -160,8 +160,8 @@ def live(stored: Stored, exponent: float | None) -> None:
         TOLERANCE,
     )
     st.caption(
-        f"Each dot is one training sample, with its scores for {result.queries:,} test samples. "
-        "True scores fit each other, up to rounding. "
+        f"Each dot is one training sample with its scores for {result.queries:,} test samples. "
+        "Scores that come from the model fit, up to rounding. "
         f"{words.rings(result)}"
         f"{mark_origin(badge_of(stored))}"
     )

@@ -39,9 +39,8 @@ def finding(result: AuditResult) -> str:
     accused = f" {count(false, 'row')} of the honest calculator are accused." if false else ""
     if caught == ["liar"] and not false:
         return (
-            "**One cheat of three is caught: the liar who invents numbers.** Of a sample's "
-            f"{result.queries:,} true scores, {int(result.gradient_ranks[0]):,} determine the "
-            "rest. Invented numbers break this."
+            "**One cheat of three is caught: the liar who invents numbers.** Its numbers "
+            "cannot come from the model. The numbers of the other two cheats can."
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""

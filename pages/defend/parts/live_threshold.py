@@ -122,7 +122,7 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
                 "colour": audit_figures.LOOKS[player][0],
                 "values": floats(result.residuals[place, drawn]),
                 "shape": "circle",
-                "size": LARGE,
+                "size": SMALL if len(drawn) > MANY else LARGE,
                 "heights": floats(aside[drawn]),
                 "ringed": int(np.searchsorted(drawn, result.target)),
                 "note": does,
@@ -144,10 +144,9 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
         ],
         "words": {
             "label": "The audit, with a tolerance of your own",
-            "slider": "The auditor tolerates a misfit of at most",
+            "slider": "The auditor accepts a misfit of at most",
             "share": True,
-            "left": "← the scores fit each other",
-            "axis": "they do not →",
+            "axis": "misfit: the part of a sample's scores that does not fit (log)",
             "flagged": "caught",
             "column": "verdict",
             "sentence": "At tolerance {threshold} rows caught: {0} of the honest calculator, {1} "

@@ -13,6 +13,7 @@ export default function (component) {
 }
 
 const HANDLE = 8;  // px: half of the slider's handle
+const MANY = 200;  // marks of a row: more of them would be a block
 
 // How many of `values` are flagged: at or above the threshold, or above it where that is `strict`.
 function flagged(values, threshold, strict) {
@@ -121,7 +122,7 @@ function drawMarks(made, data, exponent, reads) {
     const colour = hue(row.colour), place = (value) => Math.log10(Math.max(value, data.smallest));
     row.values.forEach((value, i) => {
       const over = data.strict ? value > 10 ** exponent : value >= 10 ** exponent;
-      ctx.globalAlpha = over ? .9 : .45;
+      ctx.globalAlpha = over ? .9 : row.values.length > MANY ? .2 : .45;
       mark(ctx, row.shape, x(place(value)), middle + row.heights[i] * at.spread, row.size * scale,
         colour);
     });
@@ -182,7 +183,6 @@ function stroke(ctx, colour, width, dash, first, ...rest) {
 
 // A part of something in words: '1 in 1 million'.
 function inWords(share) {
-  if (share >= 1) return 'all of it';
   if (share >= .1) return wholePercent(share);
   const many = (1 + 1e-9) / share;
   const [unit, name] = [[1e12, ' trillion'], [1e9, ' billion'], [1e6, ' million'],
