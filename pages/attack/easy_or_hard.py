@@ -22,7 +22,7 @@ from pages.attack.parts.bet import Bet
 from pages.common.asking import controls, data_choice, door
 from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
-from pages.common.asking.rate_view import best_radius
+from pages.common.asking.rate_view import COLUMNS, best_radius
 from pages.common.frames import distinct
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
@@ -43,7 +43,7 @@ def choose(form: Form, table: pd.DataFrame, start: Callable[[int], float]) -> tu
     with, at k. Without attacks there is nothing to choose."""
     if table.empty:
         return 1, 0.0
-    left, right = st.sidebar.columns(2)
+    left, right = st.sidebar.columns(COLUMNS)
     k = form.choice(
         left,
         "Into the top",
@@ -107,7 +107,7 @@ def fifths_block(
         build=fifths_figure.by_fifth,
         values=(parts, radius),
         results=(swept,),
-        caption="Each row is a fifth of the attacked samples. "
+        caption="Each row is a fifth of the attacked samples; the first and the last are compared. "
         f"{fifths_figure.doubt(parts, radius)} {ease_words.over_all(found)}",
     )
 

@@ -132,7 +132,7 @@ def facts(result: ExplainResult, train: Samples, test: Samples, image: int) -> N
                 "right" if said == truth else f"wrong: it is “{truth}”",
             ),
             Fact(
-                "Probability of the truth",
+                f"Probability that it gives “{truth}”",
                 percent(float(result.probabilities[result.label])),
             ),
         ],
@@ -144,7 +144,8 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
     result: ExplainResult = stored.result
     n = len(train)
     test = Samples(train.dataset, "test")
-    facts(result, train, test, request.image)
+    with st.container(key="one-image"):
+        facts(result, train, test, request.image)
     buttons(train, request)
     shown = min(SHOWN, n // 2)
     top = result.ranking.top(n)

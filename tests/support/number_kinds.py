@@ -71,9 +71,9 @@ RESULTS = (
         lambda d: r.retraining_numbers(d)[:1],
     ),
     result(r"l2 [\d.]+, damping [\d.]+: Pearson", lambda d: r.retraining_numbers(d)[1:]),
-    result(r"\d+ of the \d+ most sensitive reach the top,", r.most_and_least),
+    result(r"\d+ of the \d+ most sensitive (reach the top|move),", r.most_and_least),
     result(
-        r"^(At this model move alone, the difference|Chance hardly explains this difference)",
+        r"^(At this model move, the difference|Chance hardly explains this difference)",
         targets.intervals_of_ends,
     ),
     result(r"^Steep at both ends", r.ends_of_ranking),

@@ -189,8 +189,8 @@ def finding(best: pd.DataFrame, view: RateView) -> str:
     )
     top = "rank 1" if view.k == 1 else words.top(view.k)
     said = (
-        f"{sentence_case(NAMES[after])} helps most: {words.hits(rows[after])} samples reach {top}, "
-        f"against {rows[before]['successes']} by {NAMES[before]}."
+        f"{sentence_case(NAMES[after])} helps most: {words.hits(rows[after])} samples reach {top}"
+        f" {words.limit(view.tolerance)}, against {rows[before]['successes']} by {NAMES[before]}."
     )
     if rows[after]["rate"] <= rows[before]["rate"]:
         said = "No part of the attack helps here."

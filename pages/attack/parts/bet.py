@@ -65,17 +65,17 @@ def show(tried: pd.DataFrame, samples: Samples | None, k: int, n: int, placed: B
         if chosen is not None and known:
             told(tried, samples, dealt, chosen, k, n)
             return dealt
-        ask(tried, samples, dealt)
+        ask(tried, samples, dealt, n)
     return []
 
 
-def ask(tried: pd.DataFrame, samples: Samples | None, dealt: Sequence[int]) -> None:
-    """Show the dealt targets, each with the button that bets on it."""
+def ask(tried: pd.DataFrame, samples: Samples | None, dealt: Sequence[int], n: int) -> None:
+    """Show the dealt targets of n samples, each with the button that bets on it."""
     charts.heading("Your bet: which of these moves most easily?")
     st.caption("All were attacked. The answer comes with your bet.")
     for index in dealt:
         with st.container(horizontal=True, vertical_alignment="center"):
-            blocks.html(card(tried, index, samples, known=False))
+            blocks.html(card(tried, index, samples, n, known=False))
             st.button(
                 f"Sample {index}",
                 key=f"bet-{index}",
@@ -95,7 +95,7 @@ def told(
     """Show how each of the dealt targets fared, and a way to others."""
     charts.heading(outcome(tried.loc[list(dealt)], chosen))
     for index in dealt:
-        blocks.html(card(tried, index, samples, known=True))
+        blocks.html(card(tried, index, samples, n, known=True))
     st.markdown(by_sensitivity(tried.loc[list(dealt)], chosen))
     st.caption(
         f"Radius: the smallest of those tried at which some run moved the sample, of {n:,}, "
@@ -105,15 +105,18 @@ def told(
 
 
 @shelf.kept
-def card(tried: pd.DataFrame, index: int, samples: Samples | None, known: bool) -> str:
-    """Return a target's picture with what is said beside it, as HTML, with the
-    sensitivity of its score; `known`: also with the smallest radius that moved it. tried: of
-    `moved_targets.attempts`."""
+def card(tried: pd.DataFrame, index: int, samples: Samples | None, n: int, known: bool) -> str:
+    """Return the picture of a target, one of n samples, with what is said beside it, as HTML;
+    `known`: also with the smallest radius that moved it and the sensitivity of its score. tried:
+    of `moved_targets.attempts`."""
     row = row_of(tried, index)
     shown = "" if samples is None else portrait(samples, index)
     class_ = "" if samples is None else f"class “{escape(samples.label(index))}”"
     named = [f"<b>sample {index}</b>"] if known or not class_ else []
-    lines = [", ".join([*named, *([class_] if class_ else [])]), f"rank {int(row['rank']):,}"]
+    lines = [
+        ", ".join([*named, *([class_] if class_ else [])]),
+        f"rank {int(row['rank']):,} of {n:,}",
+    ]
     sensitivity = f"sensitivity {number(row['norm'])}"
     least = f"<b>radius {moved_targets.radius_name(row['least'])}</b>, " if known else ""
     if known:

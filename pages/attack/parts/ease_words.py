@@ -10,8 +10,8 @@ from pages.common.keeping import shelf
 from pages.common.words.wording import count
 
 QUESTION = (
-    "A sample is sensitive if its score changes fast with the model. Is such a sample easier to "
-    "move to the top?"
+    "A sample is sensitive if its score changes fast with the model. Does that make it easier to "
+    "move?"
 )
 
 
@@ -33,15 +33,17 @@ def finding(
 
 def by_ends(parts: pd.DataFrame, radius: float, found: moved_targets.Prediction) -> str:
     """Answer with how many of the most and of the least sensitive samples move within `radius`.
-    Where that difference may be chance, all radii together decide between "A little" and "Perhaps".
-    parts: of `fifths_figure.fifths`; found: what all radii tell."""
+    Where that difference may be chance, it says what all radii together tell. parts: of
+    `fifths_figure.fifths`; found: what all radii tell."""
     (few, least), (many, most) = fifths_figure.ends(parts, radius)
     first, last = f"{many} of the {most} most sensitive", f"{few} of the {least} least sensitive"
     if many / most <= few / least:
         return f"No: {first} reach the top, and {last}."
     if wilson_interval(few, least).overlaps(wilson_interval(many, most)):
         surely = found.tells and found.correlation < 0  # the more sensitive, the smaller a radius
-        return f"{'A little' if surely else 'Perhaps'}: {first} reach the top, and {last}."
+        if surely:
+            return f"Not clearly here: {first} move, and {last}. Over all model moves: yes."
+        return f"Perhaps: {first} reach the top, and {last}."
     return f"Yes: {first} reach the top, but only {last}."
 
 

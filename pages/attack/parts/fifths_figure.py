@@ -71,9 +71,7 @@ def doubt(found: pd.DataFrame, radius: float) -> str:
     intervals = [wilson_interval(*part) for part in (few, many)]
     said = " and ".join(f"{low:.0%} to {high:.0%}" for low, high in intervals)
     if intervals[0].overlaps(intervals[1]):
-        return (
-            f"At this model move alone, the difference may be chance: the 95% intervals are {said}."
-        )
+        return f"At this model move, the difference may be chance: the 95% intervals are {said}."
     return f"Chance hardly explains this difference: the 95% intervals are {said}."
 
 

@@ -19,6 +19,7 @@ success_rates = shelf.kept(counting.success_rates)
 share_rates = shelf.kept(counting.share_rates)
 reweighing_rates = shelf.kept(counting.reweighing_rates)
 
+COLUMNS = [5, 6]  # k beside the radius, whose name is the longer one
 LOSSES = links.Range(0.0, 10.0, whole=False)  # points; the highest stands for no limit
 
 
@@ -88,7 +89,7 @@ def choose_view(
     `largest`: begin with the largest k, which only this page does, instead of the smallest."""
     ks, radii = distinct(table, "k"), distinct(table, "radius")
     several = with_radius and len(radii) > 1
-    columns = st.sidebar.columns(2) if several else [st.sidebar]
+    columns = st.sidebar.columns(COLUMNS) if several else [st.sidebar]
     k = form.choice(
         columns[0],
         "Into the top",

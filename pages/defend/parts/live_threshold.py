@@ -146,7 +146,7 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
             "label": "The audit, with a tolerance of your own",
             "slider": "The auditor accepts a misfit of at most",
             "share": True,
-            "axis": "misfit: the part of a sample's scores that does not fit (log)",
+            "axis": "misfit: the part that cannot come from the model (log)",
             "flagged": "caught",
             "column": "verdict",
             "sentence": "At tolerance {threshold} rows caught: {0} of the honest calculator, {1} "
