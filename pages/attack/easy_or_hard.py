@@ -38,9 +38,9 @@ PAGE = registry.page("easy-or-hard")
 EXPERIMENT, ROLE, ATTACKS = "sensitivity", "sensitivity", "cost"
 
 
-def choose(form: Form, table: pd.DataFrame, start: Callable[[int], float]) -> tuple[int, float]:
+def choose(form: Form, table: pd.DataFrame, start: Callable[[], float]) -> tuple[int, float]:
     """k and radius of the attacks that are looked at, in the sidebar; `start`: the radius to begin
-    with, at k. Without attacks there is nothing to choose."""
+    with. Without attacks there is nothing to choose."""
     if table.empty:
         return 1, 0.0
     left, right = st.sidebar.columns(COLUMNS)
@@ -57,9 +57,9 @@ def choose(form: Form, table: pd.DataFrame, start: Callable[[int], float]) -> tu
         "Model moves by",
         "radius",
         distinct(table, "radius"),
-        "How far the malicious model may lie from the honest one, of the attacks shown, as a share "
-        "of its weights' size (norm): the paper's radius.",
-        start(k),
+        "How far the malicious model may lie from the honest one, as a share of its weights' size "
+        "(norm): the paper's radius. Of the figures that show a single one.",
+        start(),
         nearest=True,
         words=rate_words.share,
     )
@@ -96,35 +96,31 @@ def norms_figure(
 
 @shelf.kept
 def fifths_block(
-    tried: pd.DataFrame, found: moved_targets.Prediction, k: int, radius: float, swept: Stored
+    tried: pd.DataFrame, found: moved_targets.Prediction, k: int, swept: Stored
 ) -> FigureBlock:
     """Draw the attacked targets in fifths by their sensitivity."""
-    parts = fifths_figure.fifths(tried)
     return FigureBlock(
         name=f"fifths-top-{k}",
         title=fifths_figure.TITLE,
-        kind="Attacked samples in fifths by the sensitivity of their score: how many of each move",
+        kind="Attacked samples in fifths by the sensitivity of their score, each split by the "
+        "smallest move of the model that brought them to the top",
         build=fifths_figure.by_fifth,
-        values=(parts, radius),
+        values=(fifths_figure.fifths(tried),),
         results=(swept,),
-        caption="Each row is a fifth of the attacked samples; the first and the last are compared. "
-        f"{fifths_figure.doubt(parts, radius)} {ease_words.over_all(found)}",
+        caption="Each row is a fifth of the attacked samples: a number counts those that need this "
+        f"move. {ease_words.correlated(found, tried)}",
     )
 
 
 def answer(
-    tried: pd.DataFrame,
-    found: moved_targets.Prediction | None,
-    k: int,
-    radius: float,
-    swept: Stored,
+    tried: pd.DataFrame, found: moved_targets.Prediction | None, k: int, swept: Stored
 ) -> None:
-    """Show how easily the targets moved, by the sensitivity of their scores."""
+    """Show how far the model must move for the targets, by the sensitivity of their scores."""
     if found is None or len(tried) < fifths_figure.FEWEST:
         charts.heading("Too few attacks, or all ended alike: nothing to predict")
         badge.note(badge_of(swept))
         return
-    fifths_block(tried, found, k, radius, swept).show()
+    fifths_block(tried, found, k, swept).show()
 
 
 @unfold.section("Where in the ranking do the sensitive samples stand?", "where")
@@ -148,18 +144,9 @@ def attacks_of(dataset: str) -> tuple[Stored | None, float, float]:
     return door.find("sweep", request), request.damping, request.l2
 
 
-def first_radius(known: pd.DataFrame, swept: Stored | None, norms: Stored | None, k: int) -> float:
-    """Return the radius to begin with: where the attack succeeds most often or, where it moves the
-    most and the least sensitive samples alike there, where these differ most."""
-    if swept is None:
-        return float(known["radius"].max())
-    best = best_radius(known)
-    if norms is None:
-        return best
-    tried = moved_targets.attempts(known, norms.result, k, best)
-    if len(tried) < fifths_figure.FEWEST:
-        return best
-    return fifths_figure.telling_radius(fifths_figure.fifths(tried), best)
+def first_radius(known: pd.DataFrame, swept: Stored | None) -> float:
+    """Return the radius to begin with: where the attack succeeds most often."""
+    return float(known["radius"].max()) if swept is None else best_radius(known)
 
 
 def others_of(samples: Samples | None, damping: float, l2: float) -> pd.DataFrame:
@@ -218,7 +205,7 @@ def page() -> None:
     asked = door.Computation.of(EXPERIMENT, request)
     stored = asked.stored
     known = others if swept is None else swept.result
-    k, radius = choose(form, known, partial(first_radius, known, swept, stored))
+    k, radius = choose(form, known, partial(first_radius, known, swept))
     placed = Bet()
     if stored is not None and swept is not None:
         placed = Bet.of(form, name, k, len(stored.result.norms))
@@ -233,12 +220,12 @@ def page() -> None:
     others = moved_targets.attempts(moved_targets.at_radius(others, radius), result, k, radius)
     marked = with_others(tried, others)
     found = moved_targets.prediction("norm", tried, n)
-    st.markdown(ease_words.finding(result, tried, found, radius))
+    st.markdown(ease_words.finding(result, tried, found))
     ringed: list[int] = []
     if swept is not None:
         figure, asks = st.columns([7, 5], gap="medium")
         with figure:
-            answer(tried, found, k, radius, swept)
+            answer(tried, found, k, swept)
         with asks:
             ringed = bet.show(tried, samples, k, n, placed)
     besides = marked_besides(len(marked) - len(tried))

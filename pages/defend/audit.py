@@ -151,7 +151,7 @@ def formulas(result: AuditResult) -> None:
 def live(stored: Stored, exponent: float | None) -> None:
     """Show every row's residual, which is caught or passes while the tolerance is dragged."""
     result: AuditResult = stored.result
-    charts.heading("What part of each sample's scores cannot come from the model?")
+    charts.heading("How large is the misfit of each sample's scores?")
     start = float(np.log10(result.tolerance))
     live_threshold.show(
         "audit",
@@ -161,7 +161,7 @@ def live(stored: Stored, exponent: float | None) -> None:
     )
     st.caption(
         f"Each dot is one training sample with its scores for {result.queries:,} test samples. "
-        "Computed scores have no such part, but for rounding. "
+        "Computed scores misfit by rounding alone, far left. "
         f"{words.rings(result)}"
         f"{mark_origin(badge_of(stored))}"
     )

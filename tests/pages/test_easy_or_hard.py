@@ -15,7 +15,7 @@ from engine.results.compute import compute_and_keep
 from engine.results.jobs import JobState
 from engine.results.store import Store, Stored
 from engine.settings import Settings
-from engine.statistics import Interval, rank_correlation, wilson_interval
+from engine.statistics import Interval, rank_correlation
 from pages.attack.parts import ease_words, fifths_figure, moved_targets, searched_radius
 from pages.common.asking import door
 from pages.common.asking.links import EXAMPLE
@@ -39,14 +39,13 @@ def test_question_answer_and_figure_stand_beside_the_bet(open_page: Open) -> Non
     said = words(app)
     assert not app.exception
     assert not app.warning
-    assert "Does that make it easier to move?" in said
+    assert ease_words.QUESTION in said
     assert (
-        "Not clearly here: 10 of the 10 most sensitive move, and 8 of the 10 least sensitive. "
-        "Over all model moves: yes." in said
+        "Yes, a little: a model move of 30% is enough for all of the 10 most sensitive, but the "
+        "10 least need up to 50%." in said
     )
     assert fifths_figure.TITLE in said
-    assert "Over all model moves together, sensitive samples reach the top more easily" in said
-    assert "may be chance: the 95% intervals are 49% to 94% and 72% to 100%" in said
+    assert "the rank correlation of sensitivity and needed move is −0.45" in said
     assert "precomputed" in said
     assert len(app.get("plotly_chart")) == 1
     assert app.selectbox(key="k").value == 1
@@ -62,35 +61,18 @@ def test_question_answer_and_figure_stand_beside_the_bet(open_page: Open) -> Non
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))
 
 
-@pytest.mark.parametrize(
-    ("correlation", "interval", "said"),
-    [
-        (-0.4, (-0.6, -0.2), "sensitive samples reach the top more easily"),
-        (0.4, (0.2, 0.6), "sensitive samples are harder to bring up"),
-        (-0.1, (-0.4, 0.2), "it may be chance as well"),
-    ],
-)
-def test_what_all_distances_tell_follows_from_the_correlation(
-    correlation: float, interval: tuple[float, float], said: str
-) -> None:
-    found = moved_targets.Prediction(correlation, Interval(*interval), 0.5, Interval(0.0, 1.0))
-    assert said in ease_words.over_all(found)
-
-
 def test_too_few_attacks_and_none_are_said() -> None:
     request = published_results.request_of("sensitivity", "digits")
     assert request is not None
     stored = door.find_published("sensitivity", request)
     assert stored is not None
     few = moved_targets.ATTACKS.head(0)
-    assert ease_words.norms_title(stored.result) in ease_words.finding(
-        stored.result, few, None, 0.3
-    )
+    assert ease_words.norms_title(stored.result) in ease_words.finding(stored.result, few, None)
     tried = pd.DataFrame({"norm": [1.0, 2.0], "least": [0.1, 0.3]})
-    assert "It cannot be told here" in ease_words.finding(stored.result, tried, None, 0.3)
+    assert "It cannot be told here" in ease_words.finding(stored.result, tried, None)
 
 
-def test_a_bar_and_its_count_are_of_the_samples_that_move() -> None:
+def test_a_bar_is_split_by_the_move_that_its_samples_need() -> None:
     rng = np.random.default_rng(0)
     tried = pd.DataFrame(
         {
@@ -100,59 +82,37 @@ def test_a_bar_and_its_count_are_of_the_samples_that_move() -> None:
         index=pd.Index(np.arange(12), name="sample"),
     )  # fmt: skip
     parts = np.array_split(tried.sort_values("norm")["least"].to_numpy(), 5)
-    counted = [(int((part <= 0.1).sum()), len(part)) for part in parts]
-    figure = fifths_figure.by_fifth(fifths_figure.fifths(tried), 0.1)
-    moved, others = figure.data
-    assert list(moved.x) == [some / of for some, of in counted]
-    assert list(moved.x + others.x) == [1] * 5
-    said = [re.sub("<.*?>", "", note.text) for note in figure.layout.annotations]
-    assert said == [f"{some} of {of}" for some, of in counted]
+    figure = fifths_figure.by_fifth(fifths_figure.fifths(tried))
+    assert [bar.name for bar in figure.data] == ["10%", "30%", "none tried"]
+    for bar, least in zip(figure.data, (0.1, 0.3, np.inf), strict=True):
+        counted = [int((part == least).sum()) for part in parts]
+        assert list(bar.x) == [n / len(part) for n, part in zip(counted, parts, strict=True)]
+        assert list(bar.text) == [str(n) if n else "" for n in counted]
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "said", "doubt"),
+    ("least", "most", "correlation", "said"),
     [
-        ((8, 10), (10, 10), "Not clearly here: 10 of the 10 most sensitive move, "
-         "and 8 of the 10 least sensitive. Over all model moves: yes.",
-         "At this model move, the difference may be chance"),
-        ((1, 10), (10, 10), "Yes: 10 of the 10 most sensitive reach the top, "
-         "but only 1 of the 10 least sensitive.",
-         "Chance hardly explains this difference"),
-        ((10, 10), (3, 10), "No: 3 of the 10 most sensitive reach the top, "
-         "and 10 of the 10 least sensitive.",
-         "Chance hardly explains this difference"),
-        ((5, 10), (5, 10), "No: 5 of the 10 most sensitive reach the top, "
-         "and 5 of the 10 least sensitive.", ""),
+        ((0.3, 0.5), (0.1, 0.3), -0.4, "Yes, a little: a model move of 30% is enough for all of "
+         "the 2 most sensitive, but the 2 least need up to 50%."),
+        ((0.3, 0.5), (0.1, 0.3), -0.9, "Yes: a model move of 30% is enough"),
+        ((0.3, np.inf), (0.1, 0.3), -0.4, "Yes, a little: the model need not move as far"),
+        ((0.3, 0.3), (0.1, 0.3), -0.4, "Yes, a little: the model need not move as far"),
+        ((0.1, 0.3), (0.3, 0.5), 0.4, "No: the model must move further for sensitive samples."),
+        ((0.1, 0.3), (0.3, 0.3), 0.1, "It cannot be told: the difference may be chance."),
     ],
 )  # fmt: skip
-def test_answer_and_doubt_say_what_the_counts_carry(
-    first: tuple[int, int], last: tuple[int, int], said: str, doubt: str
+def test_the_answer_follows_from_the_correlation_and_the_ends(
+    least: tuple[float, float], most: tuple[float, float], correlation: float, said: str
 ) -> None:
     rows = [
-        {"fifth": fifth, "least": least, "targets": n, "of": of}
-        for fifth, (moved, of) in ((0, first), (4, last))
-        for least, n in ((0.3, moved), (np.inf, of - moved))
+        {"fifth": fifth, "least": radius, "targets": 1, "of": 2}
+        for fifth, radii in ((0, least), (4, most))
+        for radius in radii
     ]
-    found = pd.DataFrame(rows)
-    tells = moved_targets.Prediction(-0.4, Interval(-0.6, -0.2), 0.5, Interval(0.0, 1.0))
-    assert ease_words.by_ends(found, 0.3, tells).startswith(said)
-    unsure = replace(tells, correlation_interval=Interval(-0.6, 0.2))
-    told = ease_words.by_ends(found, 0.3, unsure)
-    assert told.startswith("Perhaps: " if said.startswith("Not clearly") else said)
-    noted = fifths_figure.doubt(found, 0.3)
-    assert noted.startswith(doubt) and bool(noted) == bool(doubt)
-    for moved, of in (first, last):
-        low, high = wilson_interval(moved, of)
-        assert not doubt or f"{low:.0%} to {high:.0%}" in noted
-
-
-def test_it_begins_where_the_ends_differ(open_page: Open) -> None:
-    """At the radius of the highest rate all samples of CIFAR-10 move: a smaller one tells more."""
-    app = open_page(PAGE, dataset="cifar10_5000_2000_effnetlite2")
-    assert app.selectbox(key="radius").value == 0.1
-    assert "4 of the 4 most sensitive move, and 2 of the 4 least" in words(app)
-    app.selectbox(key="radius").set_value(0.3).run()
-    assert "reach the top, and 4 of the 4 least" in words(app)
+    interval = Interval(correlation - 0.2, correlation + 0.2)
+    found = moved_targets.Prediction(correlation, interval, 0.5, Interval(0.0, 1.0))
+    assert ease_words.answer(pd.DataFrame(rows), found).startswith(said)
 
 
 def test_the_searched_radius_is_compared_with_the_norm(open_page: Open) -> None:

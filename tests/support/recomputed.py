@@ -294,42 +294,28 @@ def attacked(dataset: str) -> pd.DataFrame:
     )
 
 
-def moved_by_fifth(dataset: str) -> dict[float, list[tuple[int, int]]]:
-    """At each radius, how many of each fifth of the targets move, and of how many; the smallest
-    norms first."""
-    found = attacked(dataset)
-    fifths = np.array_split(np.argsort(found["norm"].to_numpy(), kind="stable"), 5)
-    return {
-        radius: [(int((found["least"].to_numpy()[i] <= radius).sum()), len(i)) for i in fifths]
-        for radius in sorted(only("cost", dataset)["radius"].unique())
-    }
-
-
 def first_radius(dataset: str) -> float:
-    """That of the highest rate over all k or, where it moves both end fifths alike, that which
-    moves them most differently."""
+    """That of the highest rate over all k."""
     table = only("cost", dataset)
-    moved = moved_by_fifth(dataset)
+    radii = sorted(table["radius"].unique())
     hit = [
         np.mean(np.concatenate([
             hits(table[(table["radius"] == radius) & (table["k"] == k)], k).to_numpy()
             for k in sorted(table["k"].unique())
         ]))
-        for radius in moved
+        for radius in radii
     ]  # fmt: skip
-    apart = [abs(np.divide(*parts[-1]) - np.divide(*parts[0])) for parts in moved.values()]
-    best = int(np.argmax(hit))
-    return list(moved)[best if apart[best] else int(np.argmax(apart))]
-
-
-def least_and_most(dataset: str) -> list[tuple[int, int]]:
-    parts = moved_by_fifth(dataset)[first_radius(dataset)]
-    return [parts[0], parts[-1]]
+    return radii[int(np.argmax(hit))]
 
 
 def most_and_least(dataset: str) -> Numbers:
-    """Of the fifth with the largest norms, then of that with the smallest."""
-    return [number for end in least_and_most(dataset)[::-1] for number in end]
+    """The radius, in percent, that is enough for all of the fifth of the targets with the largest
+    norms, how many these are, how many the fifth with the smallest has, and its radius."""
+    found = attacked(dataset)
+    fifths = np.array_split(np.argsort(found["norm"].to_numpy(), kind="stable"), 5)
+    least = found["least"].to_numpy()
+    most, few = fifths[-1], fifths[0]
+    return [100 * least[most].max(), len(most), len(few), 100 * least[few].max()]
 
 
 # The smallest radius.

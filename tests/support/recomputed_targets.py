@@ -19,17 +19,6 @@ NAMES = {
 }
 
 
-def wilson(hit: int, n: int) -> Numbers:
-    """The 95% Wilson interval, in percent."""
-    ends = binomtest(int(hit), int(n)).proportion_ci(method="wilson")
-    return [100 * ends.low, 100 * ends.high]
-
-
-def intervals_of_ends(dataset: str) -> Numbers:
-    """95, and the intervals of what moves of the least and of the most sensitive samples."""
-    return [95, *(end for part in r.least_and_most(dataset) for end in wilson(*part))]
-
-
 def holm(p: list[float]) -> list[float]:
     """Holm's correction, from the smallest p on."""
     found, worst = dict.fromkeys(range(len(p)), 1.0), 0.0
@@ -267,10 +256,16 @@ def with_interval(clue: np.ndarray, least: np.ndarray) -> Numbers:
     return [spearmanr(clue, order).statistic, 95, *ends]
 
 
-def norm_tells(dataset: str) -> Numbers:
+def ease_correlation(dataset: str) -> Numbers:
+    """How many targets there are, and Spearman's correlation of norm and radius, as above."""
     least = least_radii(dataset)
     norms = only("sensitivity", dataset).norms[least.index]
-    return [*with_interval(norms, least.to_numpy()), 1, len(least)]
+    return [len(least), *with_interval(norms, least.to_numpy())]
+
+
+def norm_tells(dataset: str) -> Numbers:
+    many, *told = ease_correlation(dataset)
+    return [*told, 1, many]
 
 
 def place_tells(dataset: str) -> Row:

@@ -188,9 +188,11 @@ def finding(best: pd.DataFrame, view: RateView) -> str:
         pairwise(rows), key=lambda step: rows[step[1]]["rate"] - rows[step[0]]["rate"]
     )
     top = "rank 1" if view.k == 1 else words.top(view.k)
+    last = list(rows)[-1]
+    whole = f" The paper's whole attack brings {rows[last]['successes']}." if after != last else ""
     said = (
-        f"{sentence_case(NAMES[after])} helps most: {words.hits(rows[after])} samples reach {top}"
-        f" {words.limit(view.tolerance)}, against {rows[before]['successes']} by {NAMES[before]}."
+        f"The largest step is {NAMES[after]}: {words.hits(rows[after])} samples reach {top}, "
+        f"instead of {rows[before]['successes']}.{whole}"
     )
     if rows[after]["rate"] <= rows[before]["rate"]:
         said = "No part of the attack helps here."

@@ -3,56 +3,55 @@
 import pandas as pd
 
 from engine.experiments import SensitivityResult
-from engine.statistics import wilson_interval
 from pages.attack.parts import fifths_figure, moved_targets
 from pages.common.figures.axes import thinning
 from pages.common.keeping import shelf
-from pages.common.words.wording import count
+from pages.common.words.rate_words import share
+from pages.common.words.wording import count, decimal
 
 QUESTION = (
-    "A sample is sensitive if its score changes fast with the model. Does that make it easier to "
-    "move?"
+    "A sensitive sample's score changes fast with the model. Does it reach the top more easily?"
 )
 
 
 @shelf.kept
 def finding(
-    result: SensitivityResult,
-    tried: pd.DataFrame,
-    found: moved_targets.Prediction | None,
-    radius: float,
+    result: SensitivityResult, tried: pd.DataFrame, found: moved_targets.Prediction | None
 ) -> str:
-    """Ask, and answer with the fifths that are drawn, or say why none are. tried: of
+    """Ask, and answer with what is drawn, or say why nothing is. tried: of
     `moved_targets.attempts`; found: what they predict, None where they predict nothing."""
     if tried.empty:
         return f"{QUESTION} **{norms_title(result)}.**"
     if found is None or len(tried) < fifths_figure.FEWEST:
         return f"{QUESTION} **It cannot be told here: too few attacks, or all ended alike.**"
-    return f"{QUESTION} **{by_ends(fifths_figure.fifths(tried), radius, found)}**"
+    return f"{QUESTION} **{answer(fifths_figure.fifths(tried), found)}**"
 
 
-def by_ends(parts: pd.DataFrame, radius: float, found: moved_targets.Prediction) -> str:
-    """Answer with how many of the most and of the least sensitive samples move within `radius`.
-    Where that difference may be chance, it says what all radii together tell. parts: of
-    `fifths_figure.fifths`; found: what all radii tell."""
-    (few, least), (many, most) = fifths_figure.ends(parts, radius)
-    first, last = f"{many} of the {most} most sensitive", f"{few} of the {least} least sensitive"
-    if many / most <= few / least:
-        return f"No: {first} reach the top, and {last}."
-    if wilson_interval(few, least).overlaps(wilson_interval(many, most)):
-        surely = found.tells and found.correlation < 0  # the more sensitive, the smaller a radius
-        if surely:
-            return f"Not clearly here: {first} move, and {last}. Over all model moves: yes."
-        return f"Perhaps: {first} reach the top, and {last}."
-    return f"Yes: {first} reach the top, but only {last}."
-
-
-def over_all(found: moved_targets.Prediction) -> str:
-    """Say whether all radii together tell more than chance, and what."""
+def answer(parts: pd.DataFrame, found: moved_targets.Prediction) -> str:
+    """Answer by the rank correlation over all targets, and say how far the model must move for all
+    of the most and of the least sensitive ones. parts: of `fifths_figure.fifths`."""
     if not found.tells:
-        return "Over all model moves together, it may be chance as well."
-    easily = "are harder to bring up" if found.correlation > 0 else "reach the top more easily"
-    return f"Over all model moves together, sensitive samples {easily}: see “Target by target”."
+        return "It cannot be told: the difference may be chance."
+    if found.correlation > 0:
+        return "No: the model must move further for sensitive samples."
+    yes = "Yes" if found.correlation <= moved_targets.WELL else "Yes, a little"
+    last = len(fifths_figure.PLACES) - 1
+    most, least = fifths_figure.needed(parts, last), fifths_figure.needed(parts, 0)
+    if not most < least < moved_targets.NEVER:
+        return f"{yes}: the model need not move as far for sensitive samples."
+    return (
+        f"{yes}: a model move of {share(most)} is enough for all of the "
+        f"{fifths_figure.size(parts, last)} most sensitive, but the "
+        f"{fifths_figure.size(parts, 0)} least need up to {share(least)}."
+    )
+
+
+def correlated(found: moved_targets.Prediction, tried: pd.DataFrame) -> str:
+    """Say how strongly sensitivity and the needed move go together over all targets."""
+    return (
+        f"Over all {len(tried)}, the rank correlation of sensitivity and needed move is "
+        f"{decimal(found.correlation)} ({moved_targets.between(found.correlation_interval)})."
+    )
 
 
 def norms_title(result: SensitivityResult) -> str:

@@ -1,19 +1,19 @@
-"""Whether sensitive samples are easier to move: attacked targets in fifths by their sensitivity."""
+"""How far the model must move for a sample to reach the top: attacked targets in fifths by their
+sensitivity."""
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from engine.statistics import wilson_interval
 from pages.attack.parts.moved_targets import NEVER
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ATTACKED, BEYOND, INK, translucent
+from pages.common.figures.palette import ATTACKED, ON_PAGE, ON_PALE, REST, paler
 from pages.common.keeping import shelf
 from pages.common.words import rate_words
 
 FEWEST = 10  # targets that are drawn in fifths
-BARS = 0.8  # of the figure's width; the counts stand to the right of it
-TITLE = "How many samples reach the top, from the least to the most sensitive"
+PALEST = 0.75  # share of white in the colour of the largest radius
+TITLE = "How far must the model move to bring a sample to the top?"
 PLACES = ("least sensitive", "less", "medium", "more", "most sensitive")
 
 
@@ -33,94 +33,61 @@ def fifths(tried: pd.DataFrame) -> pd.DataFrame:
 
 
 @shelf.kept
-def moved_at(found: pd.DataFrame, radius: float) -> list[tuple[int, int]]:
-    """Return for each fifth how many targets some run moved within `radius`, and of how many."""
-    near = found["targets"].where(found["least"] <= radius, 0)
-    by = found.assign(near=near).groupby("fifth")
-    return [
-        (int(moved), int(of)) for moved, of in zip(by["near"].sum(), by["of"].first(), strict=True)
-    ]
+def needed(found: pd.DataFrame, fifth: int) -> float:
+    """Return the smallest radius tried within which every target of a fifth moves; infinite where
+    none is enough. found: of `fifths`."""
+    return float(found.loc[found["fifth"] == fifth, "least"].max())
 
 
-def ends(found: pd.DataFrame, at: float) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return how many of the least and of the most sensitive targets move within a radius, each
-    with of how many."""
-    parts = moved_at(found, at)
-    return parts[0], parts[-1]
+def size(found: pd.DataFrame, fifth: int) -> int:
+    """Return how many targets a fifth has. found: of `fifths`."""
+    return int(found.loc[found["fifth"] == fifth, "of"].iloc[0])
 
 
-@shelf.kept
-def telling_radius(found: pd.DataFrame, radius: float) -> float:
-    """Return `radius` or, where it moves the same part of the least and of the most sensitive
-    targets, that of the radii tried at which these parts differ most. found: of `fifths`."""
-
-    def apart(at: float) -> float:
-        (few, least), (many, most) = ends(found, at)
-        return abs(many / most - few / least)
-
-    tried = [float(at) for at in sorted(found["least"].unique()) if at != NEVER]
-    return max(tried, key=apart) if not apart(radius) and tried else radius
-
-
-def doubt(found: pd.DataFrame, radius: float) -> str:
-    """Say whether the difference of both ends within `radius` may be chance, with its intervals;
-    nothing where they do not differ. found: of `fifths`."""
-    few, many = ends(found, radius)
-    if few[0] / few[1] == many[0] / many[1]:
-        return ""
-    intervals = [wilson_interval(*part) for part in (few, many)]
-    said = " and ".join(f"{low:.0%} to {high:.0%}" for low, high in intervals)
-    if intervals[0].overlaps(intervals[1]):
-        return f"At this model move, the difference may be chance: the 95% intervals are {said}."
-    return f"Chance hardly explains this difference: the 95% intervals are {said}."
-
-
-def by_fifth(found: pd.DataFrame, radius: float) -> go.Figure:
-    """Draw a bar for each fifth: how many of its targets move within `radius`, with the count
-    beside it. Both ends, which the page's answer compares, are darker. found: of `fifths`."""
-    parts = moved_at(found, radius)
-    moved, of = (np.array(values) for values in zip(*parts, strict=True))
-    between = len(parts) - 2
+def by_fifth(found: pd.DataFrame) -> go.Figure:
+    """Draw a bar for each fifth, split by the smallest radius that moved its targets: the smaller,
+    the darker. Each part has its count. found: of `fifths`."""
+    counts = found.pivot_table(
+        index="fifth", columns="least", values="targets", aggfunc="sum", fill_value=0
+    ).reindex(range(len(PLACES)), fill_value=0)
+    every = counts.sum(axis=1).to_numpy()
+    radii = [float(at) for at in sorted(counts.columns) if at != NEVER]
+    shades = [paler(ATTACKED, share) for share in np.linspace(0, PALEST, max(len(radii), 2))]
+    looks = dict(zip(radii, [ON_PAGE[ATTACKED].text, *shades[1:]], strict=False)) | {NEVER: REST}
     figure = go.Figure()
-    for name, counts, colours in (
-        ("reach the top", moved, [ATTACKED, *[translucent(ATTACKED, 0.5)] * between, ATTACKED]),
-        ("do not", of - moved, [BEYOND] * len(parts)),
-    ):
+    for place, (least, colour) in enumerate(looks.items()):
+        if least not in counts:
+            continue
+        name = "none tried" if least == NEVER else rate_words.share(least)
+        many = counts[least].to_numpy()
         figure.add_bar(
-            x=counts / of,
-            y=list(range(len(parts))),
+            x=many / every,
+            y=list(PLACES),
             orientation="h",
             width=0.68,
             name=name,
-            showlegend=False,
-            marker={"color": colours},
-            customdata=np.stack([counts, of], axis=1),
-            hovertemplate=f"<b>%{{customdata[0]}} of %{{customdata[1]}}</b> {name}<extra></extra>",
-        )
-    for at, (some, every) in enumerate(parts):
-        figure.add_annotation(
-            x=BARS + 0.02,
-            xref="paper",
-            xanchor="left",
-            y=at,
-            showarrow=False,
-            text=f"<b>{some} of {every}</b>" if at in (0, len(parts) - 1) else f"{some} of {every}",
-            font={"size": 15, "color": INK},
+            marker={"color": colour},
+            text=[f"{n}" if n else "" for n in many],
+            constraintext="none",
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
+            textfont={"size": 15, "color": ON_PALE if place else "#FFFFFF"},
+            customdata=np.stack([many, every], axis=1),
+            hovertemplate=f"<b>%{{customdata[0]}} of %{{customdata[1]}}</b><extra>{name}</extra>",
         )
     figure.update_xaxes(
-        domain=[0, BARS],
         range=[0, 1],
         showticklabels=False,
         showgrid=False,
         zeroline=False,
-        title_text=f"samples at the top when the model moves by {rate_words.share(radius)}",
+        title_text="attacked samples, by the smallest move that is enough",
     )
     figure.update_yaxes(
-        tickvals=list(range(len(PLACES))),
-        ticktext=list(PLACES),
+        type="category",
+        autorange="reversed",
         tickfont={"size": 14},
-        range=[len(PLACES) - 0.5, -0.5],
         showgrid=False,
-        zeroline=False,
     )
-    return finish(figure, 300, barmode="stack", margin={"t": 8})
+    legend = {"traceorder": "normal", "title": {"text": "the model moves by "}}
+    return finish(figure, 340, barmode="stack", legend=legend)

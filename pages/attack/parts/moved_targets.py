@@ -25,6 +25,7 @@ ATTACKS = pd.DataFrame(
     }
 )  # none, with the columns that are looked at
 NEVER = np.inf  # in place of the smallest radius: none of those tried was enough
+WELL = -0.7  # a rank correlation with the smallest radius: from here on a clue predicts well
 PREDICTORS = {
     "norm": "sensitivity of the score",
     "nearness": "nearness to either end of the ranking",
@@ -153,7 +154,7 @@ def verdict(found: Prediction) -> str:
 
 
 def strength(found: Prediction) -> str:
-    return "only partly" if found.correlation > -0.7 else "well"
+    return "only partly" if found.correlation > WELL else "well"
 
 
 @shelf.kept

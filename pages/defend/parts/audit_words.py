@@ -39,8 +39,8 @@ def finding(result: AuditResult) -> str:
     accused = f" {count(false, 'row')} of the honest calculator are accused." if false else ""
     if caught == ["liar"] and not false:
         return (
-            "**One cheat of three is caught: the liar who invents numbers.** Its numbers "
-            "cannot come from the model. The numbers of the other two cheats can."
+            "**One cheat of three is caught: the liar who invents numbers.** Computed scores obey "
+            "the model's equations; what breaks them is the misfit."
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""

@@ -126,7 +126,7 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
                 "heights": floats(aside[drawn]),
                 "ringed": int(np.searchsorted(drawn, result.target)),
                 "note": does,
-                "said": f"only sample {result.target}" if player in LIARS else "",
+                "said": f"false scores of sample {result.target}" if player in LIARS else "",
                 "read": place,
             }
         )
@@ -146,8 +146,9 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
             "label": "The audit, with a tolerance of your own",
             "slider": "The auditor accepts a misfit of at most",
             "share": True,
-            "axis": "misfit: the part that cannot come from the model (log)",
+            "axis": "misfit, as a part of the sample's scores (log)",
             "flagged": "caught",
+            "free": "passes",
             "column": "verdict",
             "sentence": "At tolerance {threshold} rows caught: {0} of the honest calculator, {1} "
             "of who invents numbers, {2} of the careful liar, {3} of the attacker.",

@@ -138,21 +138,23 @@ function drawMarks(made, data, exponent, reads) {
     stroke(ctx, hue('limit'), 2, [6, 4], [x(exponent), base + at.named], [x(exponent), base + step]);
   });
   drawHead(ctx, data, at, x, exponent, write, width);
-  drawAxis(data, at, x, write, width);
+  drawAxis(ctx, data, at, x, write, width, hue);
 }
 
 // What stands below the rows: sizes, or parts in words, which need a step of thousands; then the
 // axis's name, beside what its left end means where that is said.
-function drawAxis(data, at, x, write, width) {
+function drawAxis(ctx, data, at, x, write, width, hue) {
   const { bottom, scale, left, right } = at, span = data.high - data.low, words = data.words;
   const inside = width - left - right, fits = inside / ((words.share ? 100 : 46) * scale);
+  stroke(ctx, hue('honest'), 1, [], [left, bottom], [width - right, bottom]);
   let every = Math.ceil(span / Math.max(fits, 1));
   if (words.share) every = 3 * Math.ceil(every / 3);
   for (let e = Math.ceil(data.low); e <= data.high; e++) {
     if (((e % every) + every) % every || (words.share && e < -12)) continue;
     const said = words.share ? inWords(10 ** e) : inDigits(10 ** e);
     const last = words.share && e === data.high;
-    write(said, x(e), bottom + 12 * scale, last ? 'right' : 'center');
+    write(said, x(e), bottom + 14 * scale, last ? 'right' : 'center');
+    stroke(ctx, hue('honest'), 1, [], [x(e), bottom], [x(e), bottom + 5 * scale]);
   }
   if (!words.axis) return;
   const line = bottom + 32 * scale;
@@ -168,6 +170,7 @@ function drawHead(ctx, data, at, x, exponent, write, width) {
   const text = `${words.flagged} →`, long = ctx.measureText(text).width;
   const late = x(exponent) + 6 + long > width - (wide ? right - 4 : 4);
   write(text, x(exponent) + (late ? -6 : 6), line, late ? 'right' : 'left');
+  if (words.free && !late) write(`← ${words.free}`, x(exponent) - 6, line, 'right');
   if (wide) write(words.column, width - right + 12, line, 'left', 600);
 }
 
