@@ -76,7 +76,6 @@ def players(result: AuditResult) -> None:
     sign.note("players", result.order)
     st.markdown(words.same_verdict(result))
     st.markdown(
-        f"{words.why_caught(result)}\n\n"
         f"- {words.impossible(result)}\n"
         "- The audit asks whether **some** vector *v* explains a row of scores as *vᵀT*. Honest "
         "scores have *v* = −(H + λI)⁻¹g. The **careful liar** takes another *v*; the audit does "
@@ -161,7 +160,8 @@ def live(stored: Stored, exponent: float | None) -> None:
     )
     st.caption(
         f"Each dot is one training sample with its scores for {result.queries:,} test samples. "
-        "Computed scores misfit by rounding alone, far left. "
+        "Its misfit is the part of these scores that breaks their dependence: for true scores, "
+        "rounding alone. "
         f"{words.rings(result)}"
         f"{mark_origin(badge_of(stored))}"
     )

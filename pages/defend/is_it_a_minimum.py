@@ -29,7 +29,7 @@ EXPERIMENT = "defence"
 KEEPING = "kept defence"  # of published results: the objectives that keep something
 ALARMS = 0.05  # share of honest models that the threshold flags at first
 THRESHOLD = "threshold"  # in links; a power of ten
-RANGE, STEP = links.Range(-8.0, 1.0, whole=False), 0.05  # of the threshold's power of ten
+RANGE, STEP = links.Range(-8.0, 0.0, whole=False), 0.05  # of the threshold's power of ten
 COST = (
     "Trains some 120 honest models and attacks 25 targets at five radii and with seven weights of "
     "the check: some ten minutes for digits on a laptop."

@@ -19,7 +19,7 @@ def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Ope
     assert not app.exception
     assert not app.warning
     assert "One cheat of three is caught: the liar who invents numbers." in said
-    assert "precomputed" in said
+    assert "Precomputed" in said
     assert "its scores for 700 test samples" in said
     assert not app.get("plotly_chart")  # the figure is one of the browser's
     assert "This result is shown on this page" in said

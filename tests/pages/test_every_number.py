@@ -35,7 +35,7 @@ def sentences(said: Said) -> list[tuple[str, str, str]]:
         if passage.place not in PROSE or page in OF_THE_MACHINE or short:
             continue
         for sentence in re.split(r"(?<=[.!?])(?<!- \?)\s+(?=[A-Z“*])", passage.text):
-            plain = re.sub(r"\s*(example, |own, )?precomputed.*$", "", sentence)
+            plain = re.sub(r"\s*(example, |own, )?[Pp]recomputed.*$", "", sentence)
             if re.search(r"\d", plain) and "· seed " not in plain:
                 found[page, dataset, plain] = None
     return list(found)

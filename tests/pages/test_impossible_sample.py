@@ -34,7 +34,7 @@ def test_the_finding_and_its_figure_before_any_click(open_page: Open) -> None:
     assert "No: no linear model brings this sample to rank 1." in said
     assert "**0 of 10,000 random models** bring it to rank 1" in said
     assert "**0 of 10 runs of the attack**" in said
-    assert "precomputed" in said
+    assert "Precomputed" in said
     assert not app.get("plotly_chart")
     assert "Past everything else, never past its copy: the best rank is 2" in words(unfold(app))
     assert len(app.get("plotly_chart")) == 3
@@ -140,7 +140,7 @@ def test_the_count_goes_on_and_stays_at_zero(open_page: Open, settings: Settings
     stored = Store.of(settings).find("impossible", request, NO_DATA)
     assert stored is not None
     assert not stored.published
-    assert "computed here" in words(app)
+    assert "Computed here" in words(app)
     both = stored.result.tried + 11_010  # the published one was seen before
     assert f"{both:,}" in words(app)
     assert "models tried; 0 beat it" in words(app)

@@ -37,8 +37,8 @@ def test_the_finding(open_page: Open, measured: None) -> None:
     assert not app.exception
     assert "the check flags 4 of 4 malicious models.**" in said
     assert "**Yes: with the limit at" in said
-    assert "knows the check passes with 1 of 2 samples. False alarms: " in said
-    assert "precomputed 24 November 2026" in said
+    assert "knows the check is flagged with 1 of 2 samples. False alarms: " in said
+    assert "Precomputed 24 November 2026" in said
     assert not app.get("plotly_chart")  # the figure is one of the browser's
     said = words(unfold(app))
     assert "Every malicious model has a larger gradient than every honest one" in said

@@ -87,7 +87,7 @@ def test_a_published_result_opens_before_any_click_and_without_its_data(
     assert ("The interval contains 0" in words(app)) == (
         float(largest_effect(result.table)["effect_low"]) <= 0  # type: ignore[index]  # there is one
     )
-    assert "precomputed" in words(app)
+    assert "Precomputed" in words(app)
     assert COMPUTED in words(app)
 
 
@@ -172,7 +172,7 @@ def test_a_table_of_ones_own_from_click_to_figures(open_page: Open, loans_file: 
     app.button(key="offer-fairness").click().run()
     follow(app, lambda: COMPUTED in words(app))
     assert "Multiply the model's parameters by" in words(app)
-    assert "computed here · your table" in words(app)
+    assert "Computed here · your table" in words(app)
     assert "sex = m (s = 1" in words(unfold(app))
     assert len(app.get("plotly_chart")) == CHARTS + 4
 

@@ -309,13 +309,14 @@ def first_radius(dataset: str) -> float:
 
 
 def most_and_least(dataset: str) -> Numbers:
-    """The radius, in percent, that is enough for all of the fifth of the targets with the largest
-    norms, how many these are, how many the fifth with the smallest has, and its radius."""
+    """How many targets the fifth with the largest norms has, the radius, in percent, that is enough
+    for all of them, and how many of how many others need more."""
     found = attacked(dataset)
     fifths = np.array_split(np.argsort(found["norm"].to_numpy(), kind="stable"), 5)
     least = found["least"].to_numpy()
-    most, few = fifths[-1], fifths[0]
-    return [100 * least[most].max(), len(most), len(few), 100 * least[few].max()]
+    most, others = fifths[-1], np.concatenate(fifths[:-1])
+    more = int((least[others] > least[most].max()).sum())
+    return [len(most), 100 * least[most].max(), more, len(others)]
 
 
 # The smallest radius.

@@ -61,12 +61,12 @@ def attacked_flagged(_: str) -> Numbers:
     return [limit(), (moved >= limit()).sum(), len(moved)]
 
 
-def knowing_pass(_: str) -> Numbers:
-    """Targets that an attacker who knows the check brings to the top unflagged, and all that such
-    an attacker brings to the top."""
+def knowing_flagged(_: str) -> Numbers:
+    """Targets that an attacker who knows the check brings to the top flagged only, and all that
+    such an attacker brings to the top."""
     rows = defence()[0].query("kind == 'adaptive' and stealth > 0 and success")
     passed = rows.loc[rows["gradient_norm"] < limit(), "target"]
-    return [passed.nunique(), rows["target"].nunique()]
+    return [rows["target"].nunique() - passed.nunique(), rows["target"].nunique()]
 
 
 def honest_flagged(_: str) -> Numbers:

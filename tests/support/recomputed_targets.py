@@ -19,6 +19,12 @@ NAMES = {
 }
 
 
+def wilson(hit: int, n: int) -> Numbers:
+    """The 95% Wilson interval, in percent."""
+    ends = binomtest(int(hit), int(n)).proportion_ci(method="wilson")
+    return [100 * ends.low, 100 * ends.high]
+
+
 def holm(p: list[float]) -> list[float]:
     """Holm's correction, from the smallest p on."""
     found, worst = dict.fromkeys(range(len(p)), 1.0), 0.0

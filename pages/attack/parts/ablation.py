@@ -266,10 +266,6 @@ def parts_title(taken: pd.DataFrame) -> str:
     return f"{'Each' if more else 'Not every'} part brings more samples to the top"
 
 
-def sentence_case(text: str) -> str:
-    return text[0].upper() + text[1:]
-
-
 def strip_title(hits: pd.DataFrame) -> str:
     """Say who moves what."""
     n, by = len(hits), hits.sum(axis=1)

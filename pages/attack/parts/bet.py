@@ -107,8 +107,7 @@ def told(
 @shelf.kept
 def card(tried: pd.DataFrame, index: int, samples: Samples | None, n: int, known: bool) -> str:
     """Return the picture of a target, one of n samples, with what is said beside it, as HTML;
-    `known`: also with the smallest radius that moved it and the sensitivity of its score. tried:
-    of `moved_targets.attempts`."""
+    `known`: also with the smallest radius that moved it. tried: of `moved_targets.attempts`."""
     row = row_of(tried, index)
     shown = "" if samples is None else portrait(samples, index)
     class_ = "" if samples is None else f"class “{escape(samples.label(index))}”"
@@ -119,8 +118,7 @@ def card(tried: pd.DataFrame, index: int, samples: Samples | None, n: int, known
     ]
     sensitivity = f"sensitivity {number(row['norm'])}"
     least = f"<b>radius {moved_targets.radius_name(row['least'])}</b>, " if known else ""
-    if known:
-        lines.append(f"{least}{sensitivity}")
+    lines.append(f"{least}{sensitivity}")
     said = "".join(f"<div>{line}</div>" for line in lines)
     return f'<div class="ial-cell beside">{shown}<div>{said}</div></div>'
 

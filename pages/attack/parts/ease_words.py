@@ -28,21 +28,20 @@ def finding(
 
 
 def answer(parts: pd.DataFrame, found: moved_targets.Prediction) -> str:
-    """Answer by the rank correlation over all targets, and say how far the model must move for all
-    of the most and of the least sensitive ones. parts: of `fifths_figure.fifths`."""
+    """Answer by the rank correlation over all targets, and say how many need a larger move than any
+    of the most sensitive ones. parts: of `fifths_figure.fifths`."""
     if not found.tells:
         return "It cannot be told: the difference may be chance."
     if found.correlation > 0:
         return "No: the model must move further for sensitive samples."
     yes = "Yes" if found.correlation <= moved_targets.WELL else "Yes, a little"
-    last = len(fifths_figure.PLACES) - 1
-    most, least = fifths_figure.needed(parts, last), fifths_figure.needed(parts, 0)
-    if not most < least < moved_targets.NEVER:
+    enough, others = fifths_figure.needed(parts), fifths_figure.beyond(parts)
+    if not others or enough == moved_targets.NEVER:
         return f"{yes}: the model need not move as far for sensitive samples."
+    many, rest = fifths_figure.sizes(parts)
     return (
-        f"{yes}: a model move of {share(most)} is enough for all of the "
-        f"{fifths_figure.size(parts, last)} most sensitive, but the "
-        f"{fifths_figure.size(parts, 0)} least need up to {share(least)}."
+        f"{yes}: none of the {many} most sensitive needs a model move of more than "
+        f"{share(enough)}; {others} of the other {rest} do."
     )
 
 

@@ -15,6 +15,7 @@ FEWEST = 10  # targets that are drawn in fifths
 PALEST = 0.75  # share of white in the colour of the largest radius
 TITLE = "How far must the model move to bring a sample to the top?"
 PLACES = ("least sensitive", "less", "medium", "more", "most sensitive")
+MOST = len(PLACES) - 1
 
 
 @shelf.kept
@@ -33,15 +34,24 @@ def fifths(tried: pd.DataFrame) -> pd.DataFrame:
 
 
 @shelf.kept
-def needed(found: pd.DataFrame, fifth: int) -> float:
-    """Return the smallest radius tried within which every target of a fifth moves; infinite where
-    none is enough. found: of `fifths`."""
-    return float(found.loc[found["fifth"] == fifth, "least"].max())
+def needed(found: pd.DataFrame) -> float:
+    """Return the smallest radius tried within which every target of the most sensitive fifth moves;
+    infinite where none is enough. found: of `fifths`."""
+    return float(found.loc[found["fifth"] == MOST, "least"].max())
 
 
-def size(found: pd.DataFrame, fifth: int) -> int:
-    """Return how many targets a fifth has. found: of `fifths`."""
-    return int(found.loc[found["fifth"] == fifth, "of"].iloc[0])
+@shelf.kept
+def beyond(found: pd.DataFrame) -> int:
+    """Count the targets of the other fifths that need more. found: of `fifths`."""
+    others = found[found["fifth"] != MOST]
+    return int(others.loc[others["least"] > needed(found), "targets"].sum())
+
+
+@shelf.kept
+def sizes(found: pd.DataFrame) -> tuple[int, int]:
+    """Return how many targets the most sensitive fifth has, and all others. found: of `fifths`."""
+    most = int(found.loc[found["fifth"] == MOST, "targets"].sum())
+    return most, int(found["targets"].sum()) - most
 
 
 def by_fifth(found: pd.DataFrame) -> go.Figure:
@@ -85,7 +95,6 @@ def by_fifth(found: pd.DataFrame) -> go.Figure:
     )
     figure.update_yaxes(
         type="category",
-        autorange="reversed",
         tickfont={"size": 14},
         showgrid=False,
     )

@@ -5,6 +5,8 @@ from typing import Literal
 
 import streamlit as st
 
+from pages.common.words.wording import sentence_case
+
 SAID = "badge_said"  # the session state's name for the first badge of a page, and where it stands
 
 
@@ -22,9 +24,9 @@ def is_new(text: str, place: str) -> bool:
 
 
 def mark_origin(text: str, place: str = "") -> str:
-    """Return a badge as Markdown for the end of a caption, with a space before it, or '' where the
+    """Return a badge as a sentence for the end of a caption, after a space, or '' where the
     page has said the same at another `place`."""
-    return f" :gray-badge[{text}]" if is_new(text, place) else ""
+    return f" {sentence_case(text)}." if is_new(text, place) else ""
 
 
 def note(text: str, width: Literal["stretch", "content"] = "stretch") -> None:

@@ -262,3 +262,7 @@ def seconds(value: float) -> str:
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def sentence_case(text: str) -> str:
+    return text[0].upper() + text[1:]

@@ -39,8 +39,8 @@ def finding(result: AuditResult) -> str:
     accused = f" {count(false, 'row')} of the honest calculator are accused." if false else ""
     if caught == ["liar"] and not false:
         return (
-            "**One cheat of three is caught: the liar who invents numbers.** Computed scores obey "
-            "the model's equations; what breaks them is the misfit."
+            "**One cheat of three is caught: the liar who invents numbers.** "
+            f"{why_caught(result)} Invented scores do not."
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""
@@ -52,10 +52,10 @@ def why_caught(result: AuditResult) -> str:
     a rank below their number, which is certain with more queries than parameters."""
     if result.queries > result.parameters:
         return (
-            f"The model has {result.parameters:,} parameters, so of one sample's "
-            f"{result.queries:,} true scores some follow from the others."
+            f"The model has only {result.parameters:,} parameters, so a sample's "
+            f"{result.queries:,} true scores depend on each other."
         )
-    return f"Of one sample's {result.queries:,} true scores some follow from the others."
+    return f"A sample's {result.queries:,} true scores depend on each other."
 
 
 def rings(result: AuditResult) -> str:

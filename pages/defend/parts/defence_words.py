@@ -25,8 +25,8 @@ def finding(table: pd.DataFrame, threshold: float) -> str:
     begin = ANSWERS[quantity(int(flagged.sum()), len(flagged))]
     return (
         f"**{begin}: with the limit at {limit}, the check flags {flagged.sum()} of "
-        f"{count(len(flagged), 'malicious model')}.** An attacker who knows the check passes "
-        f"with {(able < threshold).sum()} of {count(len(able), 'sample')}. False alarms: "
+        f"{count(len(flagged), 'malicious model')}.** An attacker who knows the check is "
+        f"flagged with {(able >= threshold).sum()} of {count(len(able), 'sample')}. False alarms: "
         f"{by['honest'].sum()} of {count(len(by['honest']), 'honest model')}."
     )
 

@@ -74,7 +74,7 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
         rows.append(
             {
                 "label": label,
-                "note": f"{len(able)} samples reach the top" if knows else NOTES[label],
+                "note": f"{len(able)} reach the top" if knows else NOTES[label],
                 "colour": LOOKS[kind][1],
                 "values": values,
                 "shape": SHAPES[kind],

@@ -130,7 +130,8 @@ function drawMarks(made, data, exponent, reads) {
     if (row.ringed !== undefined) {
       mark(ctx, 'ring', x(place(row.values[row.ringed])), middle, 8 * scale, hue('target'));
       if (row.said && wide) {  // above the ring, and within the rows
-        const half = ctx.measureText(row.said).width / 2, ring = x(place(row.values[row.ringed]));
+        const half = ctx.measureText(row.said).width / 2;
+      const ring = x(place(row.values[row.ringed])) - 28 * scale;  // beside what lies to its right
         write(row.said, Math.min(Math.max(ring, left + half), width - right - half - 2),
           middle - 17 * scale, 'center');
       }
