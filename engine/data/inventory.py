@@ -4,7 +4,7 @@ they were written; and how to remove them."""
 import json
 import shutil
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -99,11 +99,15 @@ def is_prepared(name: str, data_dir: Path) -> bool:
     return (data_dir / f"{name}.npz").is_file() and read_manifest(name, data_dir) is not None
 
 
-def files_of(name: str, data_dir: Path) -> tuple[Path, ...]:
-    """Return the files of a data set on this machine, or its folder; its originals left out."""
+def files_of(
+    name: str, data_dir: Path, tables: Mapping[str, Path] | None = None
+) -> tuple[Path, ...]:
+    """Return the files of a data set on this machine, or its folder; its originals left out.
+    tables: your own, where they have been looked for."""
     if name in FILES:
         return tuple(p for p in map(data_dir.joinpath, raw_names(name)) if p.is_file())
-    if name in (tables := own_tables(data_dir)):
+    tables = own_tables(data_dir) if tables is None else tables
+    if name in tables:
         return (tables[name],)
     features = data_dir / f"{name}.npz"
     known = [features, manifest_path(features), *thumbnail_paths(features)]
@@ -139,15 +143,15 @@ def begun(name: str, data_dir: Path) -> float | None:
 def entries(data_dir: Path) -> list[InventoryEntry]:
     """Return every data set of the registry, image sets once for each backbone, then your own."""
     data_dir = Path(data_dir)
-    found = []
+    tables, found = own_tables(data_dir), []
     for about in catalogue.SETS.values():
         if about.kind == "images":
             for backbone in BACKBONES.values():
                 name = catalogue.features_name(about.name, backbone.name)
-                found.append(entry(name, data_dir, about, backbone))
+                found.append(entry(name, data_dir, tables, about, backbone))
         else:
-            found.append(entry(about.name, data_dir, about))
-    return found + [entry(name, data_dir) for name in own_names(data_dir)]
+            found.append(entry(about.name, data_dir, tables, about))
+    return found + [entry(name, data_dir, tables) for name in own_names(data_dir)]
 
 
 def own_names(data_dir: Path) -> list[str]:
@@ -183,10 +187,11 @@ def own_tables(data_dir: Path) -> dict[str, Path]:
 def entry(
     name: str,
     data_dir: Path,
+    tables: Mapping[str, Path],
     about: catalogue.Description | None = None,
     backbone: Backbone | None = None,
 ) -> InventoryEntry:
-    files = files_of(name, data_dir)
+    files = files_of(name, data_dir, tables)
     if about is None:
         features = (data_dir / f"{name}.npz").is_file()
         if (data_dir / FOLDER / name / ABOUT).is_file():

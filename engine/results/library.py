@@ -1,13 +1,23 @@
 """The library: every stored result, read from the manifests alone; no result is opened for it."""
 
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from engine.errors import DamagedResult, InvalidInput
 from engine.experiments import EXPERIMENTS, RESULT_VERSION
-from engine.results.manifest import Imported, Manifest, read_manifest, read_record, record_of
+from engine.results.manifest import (
+    KEPT_MANIFESTS,
+    MANIFEST,
+    Imported,
+    Manifest,
+    read_manifest,
+    read_record,
+    record_of,
+)
 from engine.results.store import IMPORTED, PUBLISHED, Store, lock, say_damaged
 
 
@@ -58,40 +68,72 @@ class Library:
 
 
 def open_library(store: Store) -> Library:
-    """Read what lies in a store."""
+    """Read what lies in a store. What was read of a result stays in memory until its manifest
+    changes: a page opens the library for every visitor."""
     entries: list[Entry] = []
     unreadable: list[Path] = []
     size = dict.fromkeys(store.roots(), 0)
     parts = parts_size = 0
     for origin, root in store.roots().items():
-        for folder in results_in(root):
-            held = size_of(folder)
+        for path in paths_in(root):
+            sign = signs_of(path, origin)
+            held, found = (_read if sign else _read.__wrapped__)(path, origin, sign)
             size[origin] += held
-            if EXPERIMENTS[folder.parent.name].part:
+            if found is None:
                 parts, parts_size = parts + 1, parts_size + held
-                continue
-            try:
-                manifest = read_manifest(folder)
-                if manifest.experiment != folder.parent.name:
-                    raise DamagedResult(f"{folder.name}: it is no {folder.parent.name}.")
-                source = read_record(folder) if origin == IMPORTED else None
-            except DamagedResult as error:
-                if folder.is_dir():  # it may have been removed since it was listed
-                    say_damaged(error)
-                    unreadable.append(folder)
-                continue
-            entries.append(Entry(folder, manifest, origin, held, source))
+            elif isinstance(found, Entry):
+                entries.append(found)
+            elif os.path.isdir(path):  # it may have been removed since it was listed
+                say_damaged(found)
+                unreadable.append(Path(path))
     entries.sort(key=lambda e: (e.manifest.created, e.key, e.origin), reverse=True)
     return Library(tuple(entries), parts, parts_size, tuple(unreadable), size)
 
 
+@lru_cache(KEPT_MANIFESTS)
+def _read(
+    path: str, origin: str, sign: tuple[int, ...]
+) -> tuple[int, Entry | DamagedResult | None]:
+    """Return the bytes of a result with its entry, or what is wrong with it; None in place of an
+    entry for a part of other results."""
+    folder = Path(path)
+    held = size_of(folder)
+    if EXPERIMENTS[folder.parent.name].part:
+        return held, None
+    try:
+        manifest = read_manifest(folder)
+        if manifest.experiment != folder.parent.name:
+            raise DamagedResult(f"{folder.name}: it is no {folder.parent.name}.")
+        source = read_record(folder) if origin == IMPORTED else None
+    except DamagedResult as error:
+        return held, error
+    return held, Entry(folder, manifest, origin, held, source)
+
+
+def signs_of(path: str, origin: str) -> tuple[int, ...]:
+    """Return what changes with a result's manifest or, where it was imported, with the record of
+    that; empty where there is no manifest."""
+    record = [str(record_of(Path(path)))] if origin == IMPORTED else []
+    try:
+        files = [os.stat(file) for file in (f"{path}/{MANIFEST}", *record)]
+    except OSError:
+        return ()
+    return tuple(n for file in files for n in (file.st_ino, file.st_mtime_ns, file.st_size))
+
+
+def paths_in(root: Path, experiments: Iterable[str] = EXPERIMENTS) -> Iterable[str]:
+    """Return the paths of the results' folders under a store's root."""
+    for name in experiments:
+        try:
+            with os.scandir(root / name) as found:
+                yield from [f.path for f in found if not f.name.startswith(".") and f.is_dir()]
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+
+
 def results_in(root: Path, experiments: Iterable[str] = EXPERIMENTS) -> Iterable[Path]:
     """Return the folders of results under a store's root."""
-    for name in experiments:
-        if (root / name).is_dir():
-            for folder in (root / name).iterdir():
-                if folder.is_dir() and not folder.name.startswith("."):
-                    yield folder
+    return map(Path, paths_in(root, experiments))
 
 
 def imported_datasets(store: Store, experiment: str) -> list[str]:
@@ -110,7 +152,8 @@ def imported_datasets(store: Store, experiment: str) -> list[str]:
 def size_of(folder: Path) -> int:
     """Return the bytes of the files in a folder; 0 for a removed one."""
     try:
-        return sum(path.stat().st_size for path in folder.iterdir())
+        with os.scandir(folder) as files:
+            return sum(file.stat().st_size for file in files)
     except FileNotFoundError:
         return 0
 

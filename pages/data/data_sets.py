@@ -1,7 +1,7 @@
 """Data sets: what there is, what of it is on this machine, and how to prepare, check and remove
 it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -32,6 +32,7 @@ GROUPS: dict[catalogue.SetKind, str] = {
     "images": "The paper's image sets",
     "fairness": "For the fairness page",
 }
+Refused = Mapping[Action, str]  # what the visitor may not do here, with the reason
 REMOVED, CHECKED = "removed", "checked"  # session-state keys
 INTERRUPTIBLE = (
     "“Prepare” fetches the pictures, and a network turns each into features. ResNet-50: the "
@@ -100,16 +101,16 @@ def open_link(entry: InventoryEntry, place: DeltaGenerator) -> None:
     )
 
 
-def variant(entry: InventoryEntry, label: str) -> None:
+def variant(entry: InventoryEntry, label: str, refused: Refused) -> None:
     """Show one line of a card: a data set that can be opened, and what can be done with it."""
     request = request_of(entry)
     can_prepare = entry.kind in ("images", "fairness")
-    found = door.Computation.of(EXPERIMENT, request)
-    state = found.state if can_prepare and found.state is not None else JobState("unknown")
+    found = door.Computation.of(EXPERIMENT, request) if can_prepare else None
+    state = (found.state if found is not None else None) or JobState("unknown")
     active = state.status in door.ACTIVE
     row = line(f"{label} {status(entry, active)}")
     if active:
-        if found.job is not None and not followed_below(found.job):
+        if found is not None and found.job is not None and not followed_below(found.job):
             door.follow(found.job, own_data.draw_pictures)
         return
     if entry.here:
@@ -118,14 +119,14 @@ def variant(entry: InventoryEntry, label: str) -> None:
         row.button(
             "Prepare" if entry.begun is None else "Go on",
             key=f"prepare-{entry.name}",
-            disabled=bool(visitors.refusal(Action.PREPARE)),
+            disabled=Action.PREPARE in refused,
             on_click=door.submit,
             args=(EXPERIMENT, request),
         )
     if not entry.here and state.status != "done":  # of that one the files have been removed
         door.explain(state, f"'{entry.name}'", "prepared", "What is computed is kept.")
     if entry.kind != "bundled":
-        removal(entry, row)
+        removal(entry, row, refused)
 
 
 def line(label: str) -> DeltaGenerator:
@@ -142,13 +143,13 @@ def followed_below(job: str) -> bool:
     return taken is not None and taken.job == job
 
 
-def removal(entry: InventoryEntry, place: DeltaGenerator) -> None:
+def removal(entry: InventoryEntry, place: DeltaGenerator, refused: Refused) -> None:
     """Remove, with a confirmation that says what goes."""
+    if Action.REMOVE_DATA in refused:
+        return
     data_dir = lab().settings.data_dir
     originals = inventory.size_of(inventory.originals_of(entry.name, data_dir))
     if not (entry.here or entry.begun is not None or originals):
-        return
-    if visitors.refusal(Action.REMOVE_DATA):
         return
     with place.popover("Remove"):
         if entry.here:
@@ -184,7 +185,7 @@ def delete(name: str, originals: bool) -> None:
         door.refuse(f"'{name}' was not removed. {shown(error)}")
 
 
-def card(about: catalogue.Description, entries: Sequence[InventoryEntry]) -> None:
+def card(about: catalogue.Description, entries: Sequence[InventoryEntry], refused: Refused) -> None:
     """Show a data set, and buttons below it. Buttons of one row stand at the same height."""
     of_it = [entry for entry in entries if entry.about is about]
     standing = standing_in.of(about, entries)
@@ -197,7 +198,7 @@ def card(about: catalogue.Description, entries: Sequence[InventoryEntry]) -> Non
             for entry in of_it:
                 here = entry if entry.here else standing.whole(entry.backbone)
                 if here is None or about.kind == "bundled":
-                    variant(entry, made_by(entry))
+                    variant(entry, made_by(entry), refused)
                 else:
                     name = made_by(entry).split("  \n")[0]
                     open_link(here, line(f"{name}  \nstand-in {standing_in.READY}"))
@@ -212,13 +213,13 @@ def made_by(entry: InventoryEntry) -> str:
     return f"**{name}**  \n{entry.backbone.n_features:,} features"
 
 
-def listed(entries: Sequence[InventoryEntry], key: str) -> None:
+def listed(entries: Sequence[InventoryEntry], key: str, refused: Refused) -> None:
     """Show data sets that were brought in or prepared, one a line."""
     if not entries:
         return
     with st.container(border=True, key=f"foot-{key}"):
         for entry in entries:
-            variant(entry, f"{standing_in.title(entry)} {content(entry)}")
+            variant(entry, f"{standing_in.title(entry)} {content(entry)}", refused)
 
 
 def content(entry: InventoryEntry) -> str:
@@ -231,13 +232,13 @@ def content(entry: InventoryEntry) -> str:
     return f"{samples[0]:,} train and {samples[1]:,} test samples, {samples[2]:,} features"
 
 
-def check() -> None:
+def check(refused: Refused) -> None:
     """Compare every file with what is known of it."""
     if st.button(
         "Check all files",
         help="Files of the lab are compared with their SHA-256, your own are opened. Large ones "
         "take some seconds.",
-        disabled=bool(visitors.refusal(Action.CHECK_DATA)),
+        disabled=Action.CHECK_DATA in refused,
     ):
         visitors.check(Action.CHECK_DATA)
         with st.spinner("Reading every file …"):
@@ -265,7 +266,7 @@ def take_away() -> None:
     )
 
 
-def group(kind: catalogue.SetKind, entries: Sequence[InventoryEntry]) -> None:
+def group(kind: catalogue.SetKind, entries: Sequence[InventoryEntry], refused: Refused) -> None:
     """Show the cards of one kind of data sets."""
     cards.heading(GROUPS[kind], kind)
     if kind == "images":
@@ -279,7 +280,7 @@ def group(kind: catalogue.SetKind, entries: Sequence[InventoryEntry]) -> None:
     for first in range(0, len(sets), CARDS):
         for column, about in zip(st.columns(CARDS), sets[first:], strict=False):
             with column:
-                card(about, entries)
+                card(about, entries, refused)
 
 
 def page() -> None:
@@ -288,21 +289,23 @@ def page() -> None:
     entries = inventory.entries(lab().settings.data_dir)
     st.markdown(overview(entries))
     door.show_refusal()
-    if forbidden := visitors.refusal(Action.PREPARE):
-        st.info(forbidden)
+    asked = (Action.PREPARE, Action.REMOVE_DATA, Action.CHECK_DATA)
+    refused = {action: why for action in asked if (why := visitors.refusal(action))}
+    if Action.PREPARE in refused:
+        st.info(refused[Action.PREPARE])
     if REMOVED in st.session_state:
         st.success(st.session_state.pop(REMOVED))
         st.session_state.pop(CHECKED, None)
     for kind in GROUPS:
-        group(kind, entries)
+        group(kind, entries, refused)
         if kind == "bundled":
             brought = [entry for entry in entries if entry.kind != "bundled" and entry.here]
-            listed(brought, "ready")
+            listed(brought, "ready", refused)
             own_data.bring_in()
             begun = [entry for entry in entries if entry.about is None and not entry.here]
-            listed(begun, "begun")
+            listed(begun, "begun", refused)
     with st.expander("Check all files; the same on the command line"):
-        check()
+        check(refused)
         take_away()
 
 
