@@ -81,7 +81,9 @@ class Computation(Generic[R]):
         if found is not None and EXPERIMENTS[experiment].lasts is None:
             return cls(experiment, request, job, JobState("done"), found)
         state = lab().jobs.state(job, experiment)
-        return cls(experiment, request, job, state, store.find_entry(experiment, job))
+        if state.status != "unknown":
+            found = store.find_entry(experiment, job)
+        return cls(experiment, request, job, state, found)
 
     @property
     def is_active(self) -> bool:
