@@ -108,7 +108,8 @@ def fifths_block(
         values=(fifths_figure.fifths(tried),),
         results=(swept,),
         caption="Each row is a fifth of the attacked samples: a number counts those that need this "
-        f"move. {ease_words.correlated(found, tried)}",
+        "move, a share of the size of the model's weights. "
+        f"{ease_words.correlated(found, tried)}",
     )
 
 
