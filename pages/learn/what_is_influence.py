@@ -25,7 +25,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, is_here
 from pages.common.samples import Samples
-from pages.common.widgets import blocks, charts, sign, take_away, unfold
+from pages.common.widgets import badge, blocks, charts, sign, take_away, unfold
 from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import code_names, halves_words, reproduce
@@ -34,6 +34,7 @@ from pages.common.words.wording import percent, plain, rank_one
 from pages.learn.parts import (
     halves_figures,
     influence_figures,
+    pulls,
     retraining,
     retraining_agreement,
 )
@@ -41,7 +42,6 @@ from pages.learn.parts.retraining_agreement import decimal_3
 
 PAGE = registry.page("influence")
 EXPLAIN = "explain"
-SHOWN = 8  # of the most and of the least influential samples
 
 
 def choose_image(form: Form, name: str, n_test: int) -> int:
@@ -142,30 +142,26 @@ def facts(result: ExplainResult, train: Samples, test: Samples, image: int) -> N
 def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
     """Show the most and the least influential samples of one test image."""
     result: ExplainResult = stored.result
-    n = len(train)
     test = Samples(train.dataset, "test")
     with st.container(key="one-image"):
         facts(result, train, test, request.image)
     buttons(train, request)
-    shown = min(SHOWN, n // 2)
-    top = result.ranking.top(n)
+    up, down = pulls.ends(result.ranking)
     sides: tuple[tuple[NDArray[np.int64], blocks.Side, str], ...] = (
-        (top[:shown], "up", "These make the prediction worse (+)"),
-        (top[::-1][:shown], "down", "These make it better (−)"),
+        (up, "up", "These make the prediction worse (+)"),
+        (down, "down", "These make it better (−)"),
     )
     for column, (indices, side, heading) in zip(st.columns(2, gap="medium"), sides, strict=True):
         with column:
-            labels, many = np.unique(train.dataset.y_train[indices], return_counts=True)
-            most = train.class_name(labels[many.argmax()])
+            most, many = pulls.most_common(train, indices)
             charts.heading(heading)
             cells(result, train, indices, side)
-            st.caption(f"{many.max()} of these {shown} are of class “{most}”.")
+            st.caption(f"{many} of these {len(indices)} are of class “{most}”.")
     st.caption(
-        "A score says how fast the loss changes as the training sample counts more. Here the loss "
-        "is that of this one test sample; on other pages, of all test samples."
+        "Scores have no unit: they compare samples. Here the loss is that of this one test sample; "
+        f"on other pages, of all test samples.{badge.mark_origin(badge_of(stored))}"
     )
-    st.caption(badge_of(stored))
-    every_sample(stored, request, train, shown)
+    every_sample(stored, request, train, len(up))
 
 
 @unfold.section("How is the influence spread over all training samples?", "spread")
@@ -225,12 +221,6 @@ def image_section(name: str, image: int, train: Samples) -> tuple[ExplainRequest
 
 def scores_table(result: ExplainResult, train: Samples) -> pd.DataFrame:
     return reproduce.ranking_table(result.ranking, train.labels())
-
-
-ANSWER = (
-    "A score says how far a training sample pulls the loss on a test sample up (plus) or down "
-    "(minus). **Up means: the prediction gets worse.**"
-)
 
 
 def finding(name: str, matching: Stored | None, usual: Stored | None) -> str:
@@ -328,7 +318,9 @@ def page() -> None:
     retrained = retraining.section(form, name, train, found, said)
     with head:
         form.finish()
-        st.markdown(ANSWER)
+        known = None if train is None else door.find(EXPLAIN, ExplainRequest(name, image))
+        told = "" if train is None or known is None else f" {pulls.answer(known.result, train)}"
+        st.markdown(f"{pulls.QUESTION}{told}")
     explained = None
     with images:
         if train is not None:

@@ -72,8 +72,9 @@ def test_too_few_attacks_and_none_are_said() -> None:
     assert "It cannot be told here" in ease_words.finding(stored.result, tried, None)
 
 
-def test_a_bar_is_split_by_the_move_that_its_samples_need() -> None:
-    rng = np.random.default_rng(0)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_bar_is_split_by_the_move_that_its_samples_need(seed: int) -> None:
+    rng = np.random.default_rng(seed)
     tried = pd.DataFrame(
         {
             "rank": np.arange(12), "norm": rng.random(12),
@@ -82,12 +83,21 @@ def test_a_bar_is_split_by_the_move_that_its_samples_need() -> None:
         index=pd.Index(np.arange(12), name="sample"),
     )  # fmt: skip
     parts = np.array_split(tried.sort_values("norm")["least"].to_numpy(), 5)
+    enough = parts[-1].max()
     figure = fifths_figure.by_fifth(fifths_figure.fifths(tried))
-    assert [bar.name for bar in figure.data] == ["10%", "30%", "none tried"]
-    for bar, least in zip(figure.data, (0.1, 0.3, np.inf), strict=True):
-        counted = [int((part == least).sum()) for part in parts]
-        assert list(bar.x) == [n / len(part) for n, part in zip(counted, parts, strict=True)]
-        assert list(bar.text) == [str(n) if n else "" for n in counted]
+    drawn = {bar.name: bar for bar in figure.data}
+    wanted = {f"{100 * at:g}%": (at, at) for at in (0.1, 0.3) if at <= enough}
+    wanted["none tried" if np.isinf(enough) else "more"] = (np.nextafter(enough, np.inf), np.inf)
+    if np.isinf(enough):
+        wanted["none tried"] = (np.inf, np.inf)
+    counts = {
+        name: [int(((part >= low) & (part <= high)).sum()) for part in parts]
+        for name, (low, high) in wanted.items()
+    }
+    assert set(drawn) == {name for name, many in counts.items() if any(many)}
+    for name, bar in drawn.items():
+        assert list(bar.x) == [n / len(part) for n, part in zip(counts[name], parts, strict=True)]
+        assert list(bar.text) == [str(n) if n else "" for n in counts[name]]
 
 
 @pytest.mark.parametrize(

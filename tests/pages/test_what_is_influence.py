@@ -37,7 +37,7 @@ def test_everything_stands_there_before_any_click(open_page: Open) -> None:
     assert "Which training samples decide this prediction?" in said
     assert "test sample 202" in said
     assert "wrong: it is “3”" in said
-    assert "up (plus) or down (minus). **Up means: the prediction gets worse.**" in said
+    assert "**Here samples of class “8” pull it up most, those of class “3” down.**" in said
     assert "These make the prediction worse (+)" in said
     assert len(app.get("plotly_chart")) == 0
     said += words(open_fold(app, "retraining"))
@@ -50,7 +50,7 @@ def test_everything_stands_there_before_any_click(open_page: Open) -> None:
     assert "Why they differ" in words(app)
     assert len(app.get("plotly_chart")) == 3
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))
-    assert "precomputed" in said
+    assert "Precomputed" in said
 
 
 def test_the_cells_are_the_scores_of_the_store(open_page: Open) -> None:

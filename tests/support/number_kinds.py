@@ -147,6 +147,7 @@ RESULTS = (
     result(r"^With a good one the paper's rewriting takes", r.good_solver),
     result(r"^Few samples matter: the strongest", shown.strongest),
     result(r"^Training on the target more often brings it only to rank \d+$", shown.baseline_rank),
+    result(r"^Here samples of class", lambda d: [row[2] for row in targets.most_of_class(d)]),
     result(r"^The paper's whole attack brings", lambda d: r.success_of_attack(d)[:1]),
     result(r"The largest step is .*: \d+ of \d+ samples reach", shown.helps_most),
     result(r"^\d+ of \d+ targets move under every variant$", shown.moved_by_all),

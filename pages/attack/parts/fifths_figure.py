@@ -9,11 +9,12 @@ from pages.attack.parts.moved_targets import NEVER
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ATTACKED, ON_PAGE, ON_PALE, REST, paler
 from pages.common.keeping import shelf
-from pages.common.words import rate_words
+from pages.common.words.rate_words import share
 
 FEWEST = 10  # targets that are drawn in fifths
-PALEST = 0.75  # share of white in the colour of the largest radius
-TITLE = "How far must the model move to bring a sample to the top?"
+PALEST = 0.75  # share of white in the palest shade
+DARKEST = ON_PAGE[ATTACKED].text
+TITLE = "How far must the model move?"
 PLACES = ("least sensitive", "less", "medium", "more", "most sensitive")
 MOST = len(PLACES) - 1
 
@@ -55,35 +56,39 @@ def sizes(found: pd.DataFrame) -> tuple[int, int]:
 
 
 def by_fifth(found: pd.DataFrame) -> go.Figure:
-    """Draw a bar for each fifth, split by the smallest radius that moved its targets: the smaller,
-    the darker. Each part has its count. found: of `fifths`."""
+    """Draw a bar for each fifth, split by the smallest radius that moved its targets: grey, where
+    that is more than any of the most sensitive needs. Each part has its count. found: of
+    `fifths`."""
     counts = found.pivot_table(
         index="fifth", columns="least", values="targets", aggfunc="sum", fill_value=0
     ).reindex(range(len(PLACES)), fill_value=0)
-    every = counts.sum(axis=1).to_numpy()
-    radii = [float(at) for at in sorted(counts.columns) if at != NEVER]
-    shades = [paler(ATTACKED, share) for share in np.linspace(0, PALEST, max(len(radii), 2))]
-    looks = dict(zip(radii, [ON_PAGE[ATTACKED].text, *shades[1:]], strict=False)) | {NEVER: REST}
+    every, enough = counts.sum(axis=1).to_numpy(), needed(found)
+    few = [at for at in sorted(map(float, counts.columns)) if at != NEVER and at <= enough]
+    pale = [paler(ATTACKED, white) for white in np.linspace(0.4, PALEST, len(few))]
+    parts = [
+        (share(at), counts[at].to_numpy(), colour)
+        for at, colour in zip(few, [DARKEST, *pale], strict=False)
+    ]
+    more = counts.drop(columns=few).sum(axis=1).to_numpy()
+    parts.append(("none tried" if enough == NEVER else "more", more, REST))
     figure = go.Figure()
-    for place, (least, colour) in enumerate(looks.items()):
-        if least not in counts:
+    for name, moved, colour in parts:
+        if not moved.any():
             continue
-        name = "none tried" if least == NEVER else rate_words.share(least)
-        many = counts[least].to_numpy()
         figure.add_bar(
-            x=many / every,
+            x=moved / every,
             y=list(PLACES),
             orientation="h",
             width=0.68,
             name=name,
             marker={"color": colour},
-            text=[f"{n}" if n else "" for n in many],
+            text=[f"{n}" if n else "" for n in moved],
             constraintext="none",
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
-            textfont={"size": 15, "color": ON_PALE if place else "#FFFFFF"},
-            customdata=np.stack([many, every], axis=1),
+            textfont={"size": 15, "color": ON_PALE if colour != DARKEST else "#FFFFFF"},
+            customdata=np.stack([moved, every], axis=1),
             hovertemplate=f"<b>%{{customdata[0]}} of %{{customdata[1]}}</b><extra>{name}</extra>",
         )
     figure.update_xaxes(

@@ -27,8 +27,8 @@ NOTES = {  # by a row's label: what its models have in common
 SHAPES = {"honest": "circle", "attacked": "diamond", "adaptive": "cross"}
 SAYS = {  # of a calculator: its name, and what it does
     "honest": ("honest", "true scores"),
-    "liar": ("liar", "invents numbers"),
-    "careful": ("careful liar", "false scores that fit"),
+    "liar": ("liar", "invents one sample's scores"),
+    "careful": ("careful liar", "invents scores that fit"),
     "attacker": ("attacker", "true scores, malicious model"),
 }
 LIARS = ("liar", "careful")  # whose reports are false for the target alone
@@ -126,7 +126,7 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
                 "heights": floats(aside[drawn]),
                 "ringed": int(np.searchsorted(drawn, result.target)),
                 "note": does,
-                "said": f"false scores of sample {result.target}" if player in LIARS else "",
+                "said": f"sample {result.target}" if player in LIARS else "",
                 "read": place,
             }
         )
