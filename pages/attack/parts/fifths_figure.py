@@ -96,7 +96,7 @@ def by_fifth(found: pd.DataFrame) -> go.Figure:
         showticklabels=False,
         showgrid=False,
         zeroline=False,
-        title_text="attacked samples, by the smallest move that is enough",
+        title_text="attacked samples, by the move they need",
     )
     figure.update_yaxes(
         type="category",

@@ -73,17 +73,15 @@ class Computation(Generic[R]):
                 return cls(experiment, request, None, None, published)
         content = content_of(request)
         if content is None:
-            return cls(
-                experiment, request, None, None, store.find_without_data(experiment, request)
-            )
+            elsewhere = store.find_without_data(experiment, request)
+            return cls(experiment, request, None, None, elsewhere)
         job = store.key(experiment, request, content)
         found = store.find_entry(experiment, job)
         if found is not None and EXPERIMENTS[experiment].lasts is None:
             return cls(experiment, request, job, JobState("done"), found)
         state = lab().jobs.state(job, experiment)
-        if state.status != "unknown":
-            found = store.find_entry(experiment, job)
-        return cls(experiment, request, job, state, found)
+        last = found if state.status == "unknown" else store.find_entry(experiment, job)
+        return cls(experiment, request, job, state, last)
 
     @property
     def is_active(self) -> bool:
