@@ -86,10 +86,13 @@ def test_a_bar_is_split_by_the_move_that_its_samples_need(seed: int) -> None:
     enough = parts[-1].max()
     figure = fifths_figure.by_fifth(fifths_figure.fifths(tried))
     drawn = {bar.name: bar for bar in figure.data}
-    wanted = {f"{100 * at:g}%": (at, at) for at in (0.1, 0.3) if at <= enough}
-    wanted["none tried" if np.isinf(enough) else "more"] = (np.nextafter(enough, np.inf), np.inf)
+    wanted = {f"{100 * at:g}% is enough": (at, at) for at in (0.1, 0.3) if at <= enough}
+    wanted["no move tried is" if np.isinf(enough) else "more is needed"] = (
+        np.nextafter(enough, np.inf),
+        np.inf,
+    )
     if np.isinf(enough):
-        wanted["none tried"] = (np.inf, np.inf)
+        wanted["no move tried is"] = (np.inf, np.inf)
     counts = {
         name: [int(((part >= low) & (part <= high)).sum()) for part in parts]
         for name, (low, high) in wanted.items()

@@ -66,11 +66,11 @@ def by_fifth(found: pd.DataFrame) -> go.Figure:
     few = [at for at in sorted(map(float, counts.columns)) if at != NEVER and at <= enough]
     pale = [paler(ATTACKED, white) for white in np.linspace(0.4, PALEST, len(few))]
     parts = [
-        (share(at), counts[at].to_numpy(), colour)
+        (f"{share(at)} is enough", counts[at].to_numpy(), colour)
         for at, colour in zip(few, [DARKEST, *pale], strict=False)
     ]
     more = counts.drop(columns=few).sum(axis=1).to_numpy()
-    parts.append(("none tried" if enough == NEVER else "more", more, REST))
+    parts.append(("no move tried is" if enough == NEVER else "more is needed", more, REST))
     figure = go.Figure()
     for name, moved, colour in parts:
         if not moved.any():
@@ -103,5 +103,4 @@ def by_fifth(found: pd.DataFrame) -> go.Figure:
         tickfont={"size": 14},
         showgrid=False,
     )
-    legend = {"traceorder": "normal", "title": {"text": "the model moves by "}}
-    return finish(figure, 340, barmode="stack", legend=legend)
+    return finish(figure, 340, barmode="stack", legend={"traceorder": "normal"})
