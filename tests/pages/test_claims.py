@@ -44,6 +44,11 @@ def tables(role: str, dataset: str) -> tuple[pd.DataFrame, ...]:
     return tuple(found)
 
 
+def on(request: object, dataset: str) -> bool:
+    """Whether a request is about a data set."""
+    return getattr(request, "dataset", None) == dataset
+
+
 def numbers(said: str) -> list[float]:
     """All numbers of a sentence, in order."""
     plain = said.replace("−", "-").replace(",", "")
@@ -221,14 +226,10 @@ def other_attackers(dataset: str) -> tuple[str, list[float]]:
 
 def fresh_rates(dataset: str) -> tuple[str, list[float]]:
     sweeps = tables("fresh", dataset)
-    seen: set[int] = set()
-    if dataset in SWEPT:
-        seen = {
-            t
-            for role in ("cost", "frontier", "ablation")
-            for x in tables(role, dataset)
-            for t in x["target"]
-        }
+    there = {name for name, _, request in published_results.with_role() if on(request, dataset)}
+    roles = [role for role in ("cost", "frontier", "ablation") if role in there]
+    tuned = [table for role in roles for table in tables(role, dataset)]
+    seen = {target for table in tuned for target in table["target"]}
     expected: list[float] = []
     for table in sweeps:
         rows = table[(table["k"] == 1) & ~table["target"].isin(seen)]
@@ -239,11 +240,6 @@ def fresh_rates(dataset: str) -> tuple[str, list[float]]:
             hits.sum(),
             len(rows),
         ]
-    tuned = [
-        x
-        for role in ("cost", "frontier", "ablation")
-        for x in (tables(role, dataset) if dataset in SWEPT else ())
-    ]
     found = fresh.rates({dataset: [fresh.unseen(table, tuned) for table in sweeps]}, 1)
     return fresh.sentence(found, dataset, 1), [*expected, 1]
 
