@@ -124,9 +124,9 @@ def close(lesson: Lesson) -> None:
     try:
         visitors.check(Action.LESSON)
         known = look(lesson)
-        lessons.close(lab().settings.cache_dir, lesson.name)
-        if known.outcomes:
+        if known.outcomes:  # kept first: a wall looks for a closed lesson among those kept
             kept_lessons.keep(lesson, known.done, known.table(lesson.attack.k))
             look_at(lesson.name)
+        lessons.close(lab().settings.cache_dir, lesson.name)
     except (EngineError, OSError) as error:
         door.refuse(f"The lesson was not kept. {shown(error)}")
