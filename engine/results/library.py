@@ -77,7 +77,7 @@ def open_library(store: Store) -> Library:
     for origin, root in store.roots().items():
         for path in paths_in(root):
             sign = signs_of(path, origin)
-            held, found = (_read if sign else _read.__wrapped__)(path, origin, sign)
+            held, found = _read(path, origin, sign)
             size[origin] += held
             if found is None:
                 parts, parts_size = parts + 1, parts_size + held

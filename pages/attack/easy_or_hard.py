@@ -107,8 +107,8 @@ def fifths_block(
         build=fifths_figure.by_fifth,
         values=(fifths_figure.fifths(tried),),
         results=(swept,),
-        caption="Each row is a fifth of the attacked samples: a number counts those that need this "
-        "move, a share of the size of the model's weights. "
+        caption="Each row is a fifth of the attacked samples. A number counts samples that need "
+        "this move. A move is a share of the size of the model's weights. "
         f"{ease_words.correlated(found, tried)}",
     )
 

@@ -160,7 +160,7 @@ def live(stored: Stored, exponent: float | None) -> None:
     )
     st.caption(
         f"Each dot is one training sample with its scores for {result.queries:,} test samples. "
-        "Its misfit is the part of these scores that breaks their dependence: for true scores, "
+        "The misfit is the part of these scores that the model cannot give. True scores misfit by "
         "rounding alone. "
         f"{words.rings(result)}"
         f"{mark_origin(badge_of(stored))}"

@@ -1,6 +1,7 @@
 """The class experiment on its pages, by one visitor alone and by a class."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -48,7 +49,7 @@ def kept(settings: Settings) -> list[Entry]:
 
 
 def test_one_visitor_alone_plays_a_lesson_to_its_end(
-    open_page: Open, settings: Settings, tmp_path
+    open_page: Open, settings: Settings, tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = open_page(LESSON)
     app.selectbox(key="dataset").set_value("small")
@@ -72,8 +73,17 @@ def test_one_visitor_alone_plays_a_lesson_to_its_end(
     assert "&lt;b&gt;Zoë&lt;/b&gt;" in words(wall)
     assert "<b>Zoë" not in words(wall)
     assert wall.get("plotly_chart")
+    keep, open_then = kept_lessons.keep, []
+
+    def keep_and_look(*given: Any) -> None:  # as `keep` takes it
+        keep(*given)
+        open_then.append(lessons.current(settings.cache_dir))
+
+    monkeypatch.setattr(kept_lessons, "keep", keep_and_look)
     wall.button(key="close").click().run()
     assert not wall.exception
+    (before,) = open_then
+    assert before is not None, "a wall that finds no open lesson finds it among those kept"
     assert lessons.current(settings.cache_dir) is None
     assert "This lesson is over" in words(wall), "what it is kept as is shown at once"
     begun = lessons.begin(settings.cache_dir, ATTACK)

@@ -87,12 +87,12 @@ def test_a_bar_is_split_by_the_move_that_its_samples_need(seed: int) -> None:
     figure = fifths_figure.by_fifth(fifths_figure.fifths(tried))
     drawn = {bar.name: bar for bar in figure.data}
     wanted = {f"{100 * at:g}% is enough": (at, at) for at in (0.1, 0.3) if at <= enough}
-    wanted["no move tried is" if np.isinf(enough) else "more is needed"] = (
+    wanted["none tried is enough" if np.isinf(enough) else "more is needed"] = (
         np.nextafter(enough, np.inf),
         np.inf,
     )
     if np.isinf(enough):
-        wanted["no move tried is"] = (np.inf, np.inf)
+        wanted["none tried is enough"] = (np.inf, np.inf)
     counts = {
         name: [int(((part >= low) & (part <= high)).sum()) for part in parts]
         for name, (low, high) in wanted.items()
@@ -107,7 +107,7 @@ def test_a_bar_is_split_by_the_move_that_its_samples_need(seed: int) -> None:
     ("least", "most", "correlation", "said"),
     [
         ((0.3, 0.5), (0.1, 0.3), -0.4, "Yes, a little: none of the 2 most sensitive needs a "
-         "model move of more than 30%; 1 of the other 2 do."),
+         "model move of more than 30%; 1 of the other 2 does."),
         ((0.3, np.inf), (0.1, 0.3), -0.9, "Yes: none of the 2 most sensitive needs"),
         ((0.3, 0.5), (0.1, np.inf), -0.4, "Yes, a little: the model need not move as far"),
         ((0.3, 0.3), (0.1, 0.3), -0.4, "Yes, a little: the model need not move as far"),

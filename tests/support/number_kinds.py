@@ -503,7 +503,8 @@ ELSEWHERE = (
     ),
     elsewhere(r"^Where the moved targets stand", "cost: where moved targets land"),
     elsewhere(
-        r"^On targets that nobody tuned on|^With accuracy kept, (Algorithm 3|“keep acc.*”) moves",
+        r"^On targets that nobody tuned on|^With accuracy kept, (Algorithm 3|“keep accuracy”) "
+        r"moves",
         "cost: rates on fresh targets",
     ),
     elsewhere(

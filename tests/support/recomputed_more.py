@@ -62,8 +62,8 @@ def attacked_flagged(_: str) -> Numbers:
 
 
 def knowing_flagged(_: str) -> Numbers:
-    """Targets that an attacker who knows the check brings to the top flagged only, and all that
-    such an attacker brings to the top."""
+    """Targets that an attacker who knows the check brings to the top with flagged models alone, and
+    all that such an attacker brings to the top."""
     rows = defence()[0].query("kind == 'adaptive' and stealth > 0 and success")
     passed = rows.loc[rows["gradient_norm"] < limit(), "target"]
     return [rows["target"].nunique() - passed.nunique(), rows["target"].nunique()]

@@ -16,7 +16,7 @@ from engine.settings import ROOT
 from tests.support.hostile import CASES, FEATURES, HOLES, Case
 from tests.support.shared import once
 
-SECONDS, MEMORY_MB = 5.0, 500.0  # of the processor, so that a busy machine changes nothing
+SECONDS, MEMORY_MB = 5.0, 500.0  # of the processor; what waits meets the timeout of all cases
 BLOWN = ("MemoryError", "allocate", "Traceback")  # of a case that met the limit of the process
 
 

@@ -10,7 +10,8 @@ from pages.common.words.rate_words import share
 from pages.common.words.wording import count, decimal
 
 QUESTION = (
-    "A sensitive sample's score changes fast with the model. Does it reach the top more easily?"
+    "Sensitive samples have scores that change fast with the model. Do they reach the top more "
+    "easily?"
 )
 
 
@@ -28,8 +29,8 @@ def finding(
 
 
 def answer(parts: pd.DataFrame, found: moved_targets.Prediction) -> str:
-    """Answer by the rank correlation over all targets, and say how many need a larger move than any
-    of the most sensitive ones. parts: of `fifths_figure.fifths`."""
+    """Answer by the rank correlation over all targets. Say how far the model must move for the most
+    sensitive ones, and how many others need more. parts: of `fifths_figure.fifths`."""
     if not found.tells:
         return "It cannot be told: the difference may be chance."
     if found.correlation > 0:
@@ -41,7 +42,7 @@ def answer(parts: pd.DataFrame, found: moved_targets.Prediction) -> str:
     many, rest = fifths_figure.sizes(parts)
     return (
         f"{yes}: none of the {many} most sensitive needs a model move of more than "
-        f"{share(enough)}; {others} of the other {rest} do."
+        f"{share(enough)}; {others} of the other {rest} {'does' if others == 1 else 'do'}."
     )
 
 

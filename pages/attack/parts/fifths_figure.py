@@ -36,14 +36,15 @@ def fifths(tried: pd.DataFrame) -> pd.DataFrame:
 
 @shelf.kept
 def needed(found: pd.DataFrame) -> float:
-    """Return the smallest radius tried within which every target of the most sensitive fifth moves;
-    infinite where none is enough. found: of `fifths`."""
+    """Return the smallest radius tried that moves all targets of the most sensitive fifth; infinite
+    where none does. found: of `fifths`."""
     return float(found.loc[found["fifth"] == MOST, "least"].max())
 
 
 @shelf.kept
 def beyond(found: pd.DataFrame) -> int:
-    """Count the targets of the other fifths that need more. found: of `fifths`."""
+    """Count the targets outside the most sensitive fifth that need a larger radius than `needed`.
+    found: of `fifths`."""
     others = found[found["fifth"] != MOST]
     return int(others.loc[others["least"] > needed(found), "targets"].sum())
 
@@ -56,8 +57,8 @@ def sizes(found: pd.DataFrame) -> tuple[int, int]:
 
 
 def by_fifth(found: pd.DataFrame) -> go.Figure:
-    """Draw a bar for each fifth, split by the smallest radius that moved its targets: grey, where
-    that is more than any of the most sensitive needs. Each part has its count. found: of
+    """Draw a bar for each fifth, with a part for each radius: it counts the targets that need this
+    radius. The last part, in grey, counts those that need more than `needed`. found: of
     `fifths`."""
     counts = found.pivot_table(
         index="fifth", columns="least", values="targets", aggfunc="sum", fill_value=0
@@ -70,7 +71,7 @@ def by_fifth(found: pd.DataFrame) -> go.Figure:
         for at, colour in zip(few, [DARKEST, *pale], strict=False)
     ]
     more = counts.drop(columns=few).sum(axis=1).to_numpy()
-    parts.append(("no move tried is" if enough == NEVER else "more is needed", more, REST))
+    parts.append(("none tried is enough" if enough == NEVER else "more is needed", more, REST))
     figure = go.Figure()
     for name, moved, colour in parts:
         if not moved.any():

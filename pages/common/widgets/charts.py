@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.common.samples import Samples
 from pages.common.widgets import header, ready_figure, save_figure, sign
-from pages.common.widgets.badge import is_new, mark_origin
+from pages.common.widgets.badge import is_new
 from pages.common.widgets.ready_figure import ReadyFigure
 from pages.common.widgets.sample_card import sample_card
 from pages.common.widgets.save_figure import FigureSource
@@ -19,7 +19,8 @@ UNFIT = re.compile(r"[^a-zA-Z0-9_-]")  # characters of a key that its class cann
 def heading(text: str, badge: str = "") -> None:
     """Show the message of what follows, and where its numbers come from unless a line below says
     so."""
-    st.markdown(f"## {text}{mark_origin(badge, text)}")
+    origin = f" :gray-badge[{badge}]" if is_new(badge, text) else ""
+    st.markdown(f"## {text}{origin}")
 
 
 def chart(

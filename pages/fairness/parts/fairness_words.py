@@ -61,8 +61,8 @@ def who_gets(about: About, honest: float) -> str:
 
 
 def spoiled(about: About, scale: float, after: float, honest: float) -> str:
-    """Say which group is ahead by how many points after the repair is attacked at a scale: it
-    'stays' ahead where the attacked repair takes less than half of a lead that the other takes."""
+    """Say which group is ahead after the attacked repair, and by how many points. The group 'stays'
+    ahead where that repair takes less than half of its lead, and an honest repair takes some."""
     before, same = abs(about.gap_before), about.gap_before * after > 0
     stays = same and abs(honest) < before and before / 2 < abs(after) <= before
     who = does(by_lead(about, after)[0], *(("stay", "stays") if stays else ("are", "is")))
