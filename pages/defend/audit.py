@@ -150,7 +150,7 @@ def formulas(result: AuditResult) -> None:
 def live(stored: Stored, exponent: float | None) -> None:
     """Show every row's residual, which is caught or passes while the tolerance is dragged."""
     result: AuditResult = stored.result
-    charts.heading("How large is the misfit of each sample's scores?")
+    charts.heading("Do the reported scores fit the model?")
     start = float(np.log10(result.tolerance))
     live_threshold.show(
         "audit",
@@ -160,8 +160,7 @@ def live(stored: Stored, exponent: float | None) -> None:
     )
     st.caption(
         f"Each dot is one training sample with its scores for {result.queries:,} test samples. "
-        "The misfit is the part of these scores that the model cannot give. True scores misfit by "
-        "rounding alone. "
+        "True scores misfit by rounding alone. "
         f"{words.rings(result)}"
         f"{mark_origin(badge_of(stored))}"
     )

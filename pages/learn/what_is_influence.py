@@ -71,7 +71,7 @@ def buttons(samples: Samples, request: ExplainRequest) -> None:
     dataset = samples.dataset
     asked = RankingRequest(request.dataset, damping=request.damping, l2=request.l2)
     ranked = door.find("ranking", asked)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True):  # they wrap in a narrow column
         everything = np.arange(len(dataset.y_test))
         st.button("Another at random", key="any", on_click=another, args=(everything,))
         if ranked is not None:
@@ -144,8 +144,11 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
     result: ExplainResult = stored.result
     test = Samples(train.dataset, "test")
     with st.container(key="one-image"):
-        facts(result, train, test, request.image)
-    buttons(train, request)
+        seen, others = st.columns([5, 2], vertical_alignment="center")
+        with seen:
+            facts(result, train, test, request.image)
+        with others:
+            buttons(train, request)
     up, down = pulls.ends(result.ranking)
     sides: tuple[tuple[NDArray[np.int64], blocks.Side, str], ...] = (
         (up, "up", "These make the prediction worse (+)"),

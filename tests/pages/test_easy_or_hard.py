@@ -86,13 +86,13 @@ def test_a_bar_is_split_by_the_move_that_its_samples_need(seed: int) -> None:
     enough = parts[-1].max()
     figure = fifths_figure.by_fifth(fifths_figure.fifths(tried))
     drawn = {bar.name: bar for bar in figure.data}
-    wanted = {f"{100 * at:g}% is enough": (at, at) for at in (0.1, 0.3) if at <= enough}
-    wanted["none tried is enough" if np.isinf(enough) else "more is needed"] = (
+    wanted = {f"by {100 * at:g}%": (at, at) for at in (0.1, 0.3) if at <= enough}
+    wanted["no tried move is enough" if np.isinf(enough) else "further"] = (
         np.nextafter(enough, np.inf),
         np.inf,
     )
     if np.isinf(enough):
-        wanted["none tried is enough"] = (np.inf, np.inf)
+        wanted["no tried move is enough"] = (np.inf, np.inf)
     counts = {
         name: [int(((part >= low) & (part <= high)).sum()) for part in parts]
         for name, (low, high) in wanted.items()
@@ -101,6 +101,21 @@ def test_a_bar_is_split_by_the_move_that_its_samples_need(seed: int) -> None:
     for name, bar in drawn.items():
         assert list(bar.x) == [n / len(part) for n, part in zip(counts[name], parts, strict=True)]
         assert list(bar.text) == [str(n) if n else "" for n in counts[name]]
+
+
+def test_the_row_that_does_not_follow_the_order_is_named() -> None:
+    def parts(further: list[int]) -> pd.DataFrame:
+        rows = [
+            {"fifth": fifth, "least": radius, "targets": targets, "of": 4}
+            for fifth, many in enumerate(further)
+            for radius, targets in ((0.3, 4 - many), (0.5, many))
+            if targets
+        ]
+        return pd.DataFrame(rows)
+
+    assert fifths_figure.against_order(parts([4, 3, 3, 1, 0])) is None
+    wrong = fifths_figure.against_order(parts([2, 4, 1, 0, 0]))
+    assert wrong == ("least sensitive", "less")
 
 
 @pytest.mark.parametrize(

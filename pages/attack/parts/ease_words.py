@@ -47,8 +47,12 @@ def answer(parts: pd.DataFrame, found: moved_targets.Prediction) -> str:
 
 
 def correlated(found: moved_targets.Prediction, tried: pd.DataFrame) -> str:
-    """Say how strongly sensitivity and the needed move go together over all targets."""
+    """Say how strongly sensitivity and the needed move go together over all targets, and which row
+    of the figure does not follow."""
+    rows = fifths_figure.against_order(fifths_figure.fifths(tried))
+    uneven = f"It is a tendency: the row “{rows[0]}” does not follow it. " if rows else ""
     return (
+        f"{uneven}"
         f"Over all {len(tried)}, the rank correlation of sensitivity and needed move is "
         f"{decimal(found.correlation)} ({moved_targets.between(found.correlation_interval)})."
     )

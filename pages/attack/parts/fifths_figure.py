@@ -56,6 +56,16 @@ def sizes(found: pd.DataFrame) -> tuple[int, int]:
     return most, int(found["targets"].sum()) - most
 
 
+@shelf.kept
+def against_order(found: pd.DataFrame) -> tuple[str, str] | None:
+    """Return two rows that do not follow the order: the first has the less sensitive targets, and
+    fewer of them need more than `needed`. None where all rows follow it. found: of `fifths`."""
+    more = found[found["least"] > needed(found)].groupby("fifth")["targets"].sum()
+    counts = more.reindex(range(len(PLACES)), fill_value=0).to_numpy()
+    wrong = np.flatnonzero(counts[:-1] < counts[1:])
+    return (PLACES[wrong[0]], PLACES[wrong[0] + 1]) if len(wrong) else None
+
+
 def by_fifth(found: pd.DataFrame) -> go.Figure:
     """Draw a bar for each fifth, with a part for each radius: it counts the targets that need this
     radius. The last part, in grey, counts those that need more than `needed`. found: of
@@ -67,11 +77,11 @@ def by_fifth(found: pd.DataFrame) -> go.Figure:
     few = [at for at in sorted(map(float, counts.columns)) if at != NEVER and at <= enough]
     pale = [paler(ATTACKED, white) for white in np.linspace(0.4, PALEST, len(few))]
     parts = [
-        (f"{share(at)} is enough", counts[at].to_numpy(), colour)
+        (f"by {share(at)}", counts[at].to_numpy(), colour)
         for at, colour in zip(few, [DARKEST, *pale], strict=False)
     ]
     more = counts.drop(columns=few).sum(axis=1).to_numpy()
-    parts.append(("none tried is enough" if enough == NEVER else "more is needed", more, REST))
+    parts.append(("no tried move is enough" if enough == NEVER else "further", more, REST))
     figure = go.Figure()
     for name, moved, colour in parts:
         if not moved.any():
@@ -97,7 +107,7 @@ def by_fifth(found: pd.DataFrame) -> go.Figure:
         showticklabels=False,
         showgrid=False,
         zeroline=False,
-        title_text="attacked samples, by the move they need",
+        title_text="attacked samples",
     )
     figure.update_yaxes(
         type="category",

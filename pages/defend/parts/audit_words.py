@@ -21,6 +21,7 @@ CALLED = {
     "careful": "the careful liar",
     "attacker": "the attacker",
 }
+MISFIT = "Invented scores have a part that the model cannot give: the misfit."
 
 
 def caught_and_not(result: AuditResult) -> tuple[list[str], list[str]]:
@@ -40,11 +41,11 @@ def finding(result: AuditResult) -> str:
     if caught == ["liar"] and not false:
         return (
             "**One cheat of three is caught: the liar who invents numbers.** "
-            f"{why_caught(result)} Invented scores do not."
+            f"{why_caught(result)} {MISFIT}"
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""
-    return f"The audit caught {who}{free}.{accused}"
+    return f"The audit caught {who}{free}.{accused} {MISFIT}"
 
 
 def why_caught(result: AuditResult) -> str:
