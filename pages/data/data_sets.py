@@ -39,10 +39,9 @@ INTERRUPTIBLE = (
     "paper's features. EfficientNet-Lite2: a stand-in, which does not give the paper's numbers. "
     "Fewer pictures are a stand-in too. You can leave this page meanwhile."
 )
-SHOWN_ALREADY = (
-    "The fairness page shows published results on these three without their data. Prepare one to "
-    "run it with settings of your own."
-)
+SHOWN_ALREADY = "The fairness page shows published results on these three. "
+TO_PREPARE = "Prepare one to run it with settings of your own."
+TO_OPEN = "Their data are here: open one to run it with settings of your own."
 
 
 def megabytes(n_bytes: int) -> str:
@@ -60,11 +59,12 @@ def overview(entries: Sequence[InventoryEntry]) -> str:
     takes = f" Data sets prepared or brought in take {megabytes(held)} of the disk." if held else ""
     standing = sum(e.here and standing_in.stands_for(e) is not None for e in entries)
     some = f", {standing} of them as {'a stand-in' if standing == 1 else 'stand-ins'}"
+    left = len(known) - len(here)
+    others = "The other one needs" if left == 1 else "The others need"
+    prepare = f"{others} one click on “Prepare”, once. " if left else ""
     return (
         f"**{len(here)} of the {count(len(known), 'data set')} below are ready to open"
-        f"{some if standing else ''}.** "
-        "The others need one click on “Prepare”, once. You can also bring in a file of your own."
-        f"{takes}"
+        f"{some if standing else ''}.** {prepare}You can also bring in a file of your own.{takes}"
     )
 
 
@@ -201,7 +201,8 @@ def card(about: catalogue.Description, entries: Sequence[InventoryEntry], refuse
                     variant(entry, made_by(entry), refused)
                 else:
                     name = made_by(entry).split("  \n")[0]
-                    open_link(here, line(f"{name}  \nstand-in {standing_in.READY}"))
+                    what = "" if entry.here else "stand-in "
+                    open_link(here, line(f"{name}  \n{what}{standing_in.READY}"))
             if standing.part is not None:
                 open_link(standing.part, line(standing.said))
 
@@ -273,7 +274,8 @@ def group(kind: catalogue.SetKind, entries: Sequence[InventoryEntry], refused: R
         st.caption(INTERRUPTIBLE)
     if kind == "fairness":
         with st.container(horizontal=True, vertical_alignment="center", key="foot-fairness"):
-            st.caption(SHOWN_ALREADY)
+            every = all(entry.here for entry in entries if entry.kind == kind)
+            st.caption(SHOWN_ALREADY + (TO_OPEN if every else TO_PREPARE))
             page = ROOT / registry.page("fairness").file
             st.page_link(page, label="Open the fairness page →", width="content")
     sets = [about for about in catalogue.SETS.values() if about.kind == kind]

@@ -86,7 +86,7 @@ def test_a_bar_is_split_by_the_move_that_its_samples_need(seed: int) -> None:
     enough = parts[-1].max()
     figure = fifths_figure.by_fifth(fifths_figure.fifths(tried))
     drawn = {bar.name: bar for bar in figure.data}
-    wanted = {f"by {100 * at:g}%": (at, at) for at in (0.1, 0.3) if at <= enough}
+    wanted = {f"up to {100 * at:g}%": (at, at) for at in (0.1, 0.3) if at <= enough}
     wanted["no tried move is enough" if np.isinf(enough) else "further"] = (
         np.nextafter(enough, np.inf),
         np.inf,

@@ -77,7 +77,7 @@ def by_fifth(found: pd.DataFrame) -> go.Figure:
     few = [at for at in sorted(map(float, counts.columns)) if at != NEVER and at <= enough]
     pale = [paler(ATTACKED, white) for white in np.linspace(0.4, PALEST, len(few))]
     parts = [
-        (f"by {share(at)}", counts[at].to_numpy(), colour)
+        (f"up to {share(at)}", counts[at].to_numpy(), colour)
         for at, colour in zip(few, [DARKEST, *pale], strict=False)
     ]
     more = counts.drop(columns=few).sum(axis=1).to_numpy()

@@ -32,7 +32,7 @@ def show(stored: Stored, request: AttackRequest, samples: Samples) -> None:
     words = replay.Words(f"sample {result.targets[0]}")
     replay.play(replay.film(result, found, samples, words), f"replay-{stored.folder.name}")
     st.caption(
-        "Each picture is a training sample, best rank first. Yellow: the first tenth under the "
+        "Each picture is a training sample, rank 1 first. Yellow: the first tenth under the "
         "honest model. Orange frame: the attacked sample."
     )
     sign.note("replay", request.order)

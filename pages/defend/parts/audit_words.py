@@ -21,7 +21,7 @@ CALLED = {
     "careful": "the careful liar",
     "attacker": "the attacker",
 }
-MISFIT = "Invented scores have a part that the model cannot give: the misfit."
+MISFIT = "The part that the model cannot give is the misfit."
 
 
 def caught_and_not(result: AuditResult) -> tuple[list[str], list[str]]:
@@ -53,10 +53,13 @@ def why_caught(result: AuditResult) -> str:
     a rank below their number, which is certain with more queries than parameters."""
     if result.queries > result.parameters:
         return (
-            f"The model has only {result.parameters:,} parameters, so a sample's "
-            f"{result.queries:,} true scores depend on each other."
+            f"A sample has {result.queries:,} scores, one for each test sample. A model with "
+            f"{result.parameters:,} parameters cannot give just any {result.queries:,} numbers."
         )
-    return f"A sample's {result.queries:,} true scores depend on each other."
+    return (
+        f"A sample has {result.queries:,} scores, one for each test sample. The true ones depend "
+        "on each other."
+    )
 
 
 def rings(result: AuditResult) -> str:

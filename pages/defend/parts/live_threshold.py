@@ -146,7 +146,7 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
             "label": "The audit, with a tolerance of your own",
             "slider": "The auditor accepts a misfit of at most",
             "share": True,
-            "axis": "misfit, as a part of the sample's scores (log)",
+            "axis": "misfit: share that the model cannot give (log)",
             "flagged": "caught",
             "free": "passes",
             "column": "verdict",

@@ -47,12 +47,12 @@ def score(found: Sources) -> Told:
     down = int((found.attack.before.scores < 0).sum())
     return Told(
         "A score",
-        "A score estimates how the test loss moves if we train without one digit. By score, "
-        "rank 1 hurts most.",
-        "Yellow: hurts the model. Green: helps it.",
+        "A score estimates how one training digit moves the test loss. Rank 1 raises it most.",
+        "Yellow: raises the loss. Green: lowers it.",
         f"Notice that {down:,} digits pull the test loss down (green) and {up:,} pull it up "
         "(yellow).",
-        "Can whoever trains the model choose which digit has rank 1?",
+        "A buyer pays rank 1 most, as in the paper. Can whoever trains the model choose that "
+        "digit?",
         "influence",
     )
 

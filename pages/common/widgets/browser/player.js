@@ -109,15 +109,15 @@ function begin(root, data, scene = wall(data)) {
     // A sample: its picture, or a square; the honest first tenth is tinted.
     function tile(s, x, y, size, honest) {
       const slot = data.slots ? data.slots[s] : s, tinted = honest <= data.tenth;
-      if (atlas && slot >= 0) {
+      const drawn = atlas && slot >= 0;
+      if (drawn) {
         const c = data.cell, column = slot % data.columns, line = Math.floor(slot / data.columns);
         ctx.drawImage(view.dark ? negative : atlas, column * c, line * c, c, c,
           x - size / 2, y - size / 2, size, size);
       }
-      if (!atlas || slot < 0 || tinted) {
-        ctx.fillStyle = tinted ? view.first : 'rgba(134,142,150,.45)';
-        ctx.fillRect(x - size / 2, y - size / 2, size, size);
-      }
+      // A faint grey keeps neighbouring pictures apart.
+      ctx.fillStyle = tinted ? view.first : `rgba(134,142,150,${drawn ? .3 : .45})`;
+      ctx.fillRect(x - size / 2, y - size / 2, size, size);
     }
   }
 

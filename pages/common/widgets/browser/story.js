@@ -139,10 +139,8 @@ function begin(root, data) {
       const column = slot % of.columns, line = Math.floor(slot / of.columns), c = of.cell;
       ctx.drawImage(image, column * c, line * c, c, c, left, top, size, size);
     }
-    if (tint || !image) {
-      ctx.fillStyle = tint || GREY;
-      ctx.fillRect(left, top, size, size);
-    }
+    ctx.fillStyle = tint || (image ? FAINT : GREY);  // it keeps neighbouring pictures apart
+    ctx.fillRect(left, top, size, size);
   }
 
   function words() {
