@@ -20,7 +20,7 @@ from pages.common.asking.form import Form
 from pages.common.lab import registry, visitors
 from pages.common.lab.permissions import Action
 from pages.common.lab.shared import lab, shown
-from pages.common.widgets import blocks
+from pages.common.widgets import blocks, unfold
 from pages.common.words.wording import count
 from pages.data.parts import cards, own_data, standing_in
 
@@ -151,7 +151,10 @@ def removal(entry: InventoryEntry, place: DeltaGenerator, refused: Refused) -> N
     originals = inventory.size_of(inventory.originals_of(entry.name, data_dir))
     if not (entry.here or entry.begun is not None or originals):
         return
-    with place.popover("Remove"):
+    menu = place.popover("Remove", key=f"removal-{entry.name}", on_change="rerun")
+    if not menu.open:
+        return
+    with menu:
         if entry.here:
             st.markdown(f"Delete **{entry.name}** from this server ({megabytes(entry.n_bytes)})?")
         else:
@@ -306,9 +309,11 @@ def page() -> None:
             own_data.bring_in()
             begun = [entry for entry in entries if entry.about is None and not entry.here]
             listed(begun, "begun", refused)
-    with st.expander("Check all files; the same on the command line"):
-        check(refused)
-        take_away()
+    more = unfold.with_controls("Check all files; the same on the command line", "files", False)
+    if more is not None:
+        with more:
+            check(refused)
+            take_away()
 
 
 page()

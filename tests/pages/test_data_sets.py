@@ -75,7 +75,7 @@ def test_every_data_set_is_described_and_offered(open_page: Open) -> None:
     wanted = {f"prepare-{name}" for name in (*catalogue.FEATURES, "german", "compas", "adult")}
     assert wanted <= keys(app)
     assert "prepare-digits" not in keys(app)
-    assert "remove-digits" not in keys(app)
+    assert "removal-digits" not in app.session_state
     assert "<b>50,000</b> to train on</div><div><b>10,000</b> to test</div>" in said
     assert "<b>10</b> classes" in said
     assert "`small` 60 train and 24 test samples, 4 features" in said
@@ -114,6 +114,10 @@ def test_what_is_here_is_opened_or_removed(open_page: Open, prepared: Path) -> N
     assert "prepare-cifar10-efficientnet_lite2" in keys(app)
     entry = next(e for e in inventory.entries(prepared) if e.name == "cifar10")
     assert f"ready, {entry.n_bytes / 1e6:.1f} MB" in words(app)
+    assert "removal-cifar10" in app.session_state
+    assert "It can be prepared again" not in words(app)  # what a closed menu holds is not made
+    app.session_state["removal-cifar10"] = True
+    app.run()
     assert "It can be prepared again" in words(app)
     app.button(key="remove-cifar10").click().run()
     assert not app.exception
@@ -121,6 +125,8 @@ def test_what_is_here_is_opened_or_removed(open_page: Open, prepared: Path) -> N
     assert not (prepared / "cifar10.npz").exists()
     assert "prepare-cifar10" in keys(app)
     assert (prepared / "passing.npz").exists()
+    app.session_state["removal-passing"] = True
+    app.run()
     assert "the lab has no other copy" in words(app)
     app.button(key="remove-passing").click().run()
     assert not (prepared / "passing.npz").exists()
@@ -158,6 +164,8 @@ def test_a_preparation_is_asked_for_followed_and_explained(
 
 def test_the_check_names_what_is_damaged(open_page: Open, prepared: Path) -> None:
     app = open_page(PAGE)
+    app.session_state["unfold-files"] = True
+    app.run()
     check = next(button for button in app.button if button.label == "Check all files")
     (prepared / "thumbnails" / "cifar10.test.npy").write_bytes(b"others")
     check.click().run()
