@@ -21,7 +21,7 @@ CALLED = {
     "careful": "the careful liar",
     "attacker": "the attacker",
 }
-MISFIT = "The part that the model cannot give is the misfit."
+MISFIT = "The misfit says how far scores break these rules."
 
 
 def caught_and_not(result: AuditResult) -> tuple[list[str], list[str]]:
@@ -45,7 +45,7 @@ def finding(result: AuditResult) -> str:
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""
-    return f"The audit caught {who}{free}.{accused} {MISFIT}"
+    return f"The audit caught {who}{free}.{accused}"
 
 
 def why_caught(result: AuditResult) -> str:
@@ -53,12 +53,12 @@ def why_caught(result: AuditResult) -> str:
     a rank below their number, which is certain with more queries than parameters."""
     if result.queries > result.parameters:
         return (
-            f"A sample has {result.queries:,} scores, one for each test sample. A model with "
-            f"{result.parameters:,} parameters cannot give just any {result.queries:,} numbers."
+            f"A sample has {result.queries:,} scores, one per test sample. True ones follow rules, "
+            f"because the model has only {result.parameters:,} parameters."
         )
     return (
-        f"A sample has {result.queries:,} scores, one for each test sample. The true ones depend "
-        "on each other."
+        f"A sample has {result.queries:,} scores, one per test sample. True ones follow rules: "
+        "they depend on each other."
     )
 
 

@@ -30,7 +30,4 @@ def most_common(train: Samples, indices: NDArray[np.int64]) -> tuple[str, int]:
 def answer(result: ExplainResult, train: Samples) -> str:
     """Say of which class the samples are that pull the loss up most, and down most."""
     (up, _), (down, _) = (most_common(train, indices) for indices in ends(result.ranking))
-    return (
-        f"**Here samples of class “{up}” pull it up most, those of class “{down}” pull it down "
-        "most.**"
-    )
+    return f"**Here samples of class “{up}” pull it up most, those of class “{down}” down.**"
