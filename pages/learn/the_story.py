@@ -25,7 +25,7 @@ def told(found: Sources, step: int) -> None:
     more = {"open": st.session_state[OPENS]}
     FIGURE.show(KEY, story_figures.told(found), more, step=lambda: None)
     origin = mark_origin(badge_of(found.stored[0]))
-    st.caption(f"Step 6 is computed as you drag. All other steps are results of the lab.{origin}")
+    st.caption(f"Step 6 is computed as you drag. The other steps show stored results.{origin}")
 
 
 def chosen() -> None:

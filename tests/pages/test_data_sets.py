@@ -4,6 +4,7 @@ import re
 import shutil
 from base64 import b64decode
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from io import BytesIO
 from itertools import islice
@@ -114,6 +115,7 @@ def test_what_is_here_is_opened_or_removed(open_page: Open, prepared: Path) -> N
     assert "prepare-cifar10-efficientnet_lite2" in keys(app)
     entry = next(e for e in inventory.entries(prepared) if e.name == "cifar10")
     assert f"ready, {entry.n_bytes / 1e6:.1f} MB" in words(app)
+    assert "stand-in :green-badge[ready]" not in words(app)  # these features are the paper's
     assert "removal-cifar10" in app.session_state
     assert "It can be prepared again" not in words(app)  # what a closed menu holds is not made
     app.session_state["removal-cifar10"] = True
@@ -131,6 +133,32 @@ def test_what_is_here_is_opened_or_removed(open_page: Open, prepared: Path) -> N
     app.button(key="remove-passing").click().run()
     assert not (prepared / "passing.npz").exists()
     assert "`passing`" not in words(app)
+
+
+@pytest.mark.usefixtures("nothing_fetched")
+def test_the_counts_and_the_advice_follow_from_what_is_here(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def here(missing: str) -> str:
+        """What the page says where all data sets but one are here ('' for none missing)."""
+        all_here = [
+            replace(entry, here=entry.about is not None and entry.about.name != missing)
+            for entry in found
+            if entry.about is not None
+        ]
+        monkeypatch.setattr(inventory, "entries", lambda data_dir: all_here)
+        app = open_page(PAGE)
+        assert not app.exception
+        return words(app)
+
+    found = inventory.entries(Path())
+    n = len(catalogue.SETS)
+    assert f"{n - 1} of the {n} data sets" in here("oxford_pets")
+    assert "The other one needs one click on “Prepare”, once." in here("oxford_pets")
+    assert "Their data are here" in here("oxford_pets")
+    assert f"{n} of the {n} data sets" in here("")
+    assert "on “Prepare”, once" not in here("")
+    assert "Prepare one to run it with settings of your own." in here("adult")
 
 
 @pytest.mark.usefixtures("nothing_fetched")

@@ -44,7 +44,7 @@ def test_there_are_eight_steps_each_with_a_page_of_its_own(found: Sources) -> No
     assert len(told) == 8
     assert PAGE.finding.startswith("Eight steps")
     urls = {page.url for page in registry.PAGES}
-    assert told[0].sentence.endswith("Rank 1 raises it most.")  # what the order means
+    assert told[0].sentence.endswith("Rank 1 raises the loss most.")  # what the order means
     for step in told:
         assert step.page in urls
         assert step.notice.startswith(("Notice", "Hardly", "A careful"))
@@ -182,7 +182,7 @@ def test_it_opens_at_the_step_of_its_link(open_page: Open) -> None:
     app = open_page(PAGE, step=4)
     assert not app.exception
     assert app.session_state["step"] == 4
-    assert "Step 6 is computed as you drag. All other steps are results of the lab." in words(app)
+    assert "Step 6 is computed as you drag. The other steps show stored results." in words(app)
 
 
 def test_a_step_that_is_none_is_said(open_page: Open) -> None:

@@ -58,8 +58,8 @@ def sizes(found: pd.DataFrame) -> tuple[int, int]:
 
 @shelf.kept
 def against_order(found: pd.DataFrame) -> tuple[str, str] | None:
-    """Return two rows that do not follow the order: the first has the less sensitive targets, and
-    fewer of them need more than `needed`. None where all rows follow it. found: of `fifths`."""
+    """Return the first two neighbouring rows that are out of order: fewer of the less sensitive
+    targets, named first, need more than `needed`. None where no rows are. found: of `fifths`."""
     more = found[found["least"] > needed(found)].groupby("fifth")["targets"].sum()
     counts = more.reindex(range(len(PLACES)), fill_value=0).to_numpy()
     wrong = np.flatnonzero(counts[:-1] < counts[1:])
@@ -67,9 +67,8 @@ def against_order(found: pd.DataFrame) -> tuple[str, str] | None:
 
 
 def by_fifth(found: pd.DataFrame) -> go.Figure:
-    """Draw a bar for each fifth, with a part for each radius: it counts the targets that need this
-    radius. The last part, in grey, counts those that need more than `needed`. found: of
-    `fifths`."""
+    """Draw a bar for each fifth. A coloured part counts the targets that need one radius, the grey
+    part those that need more than `needed`. found: of `fifths`."""
     counts = found.pivot_table(
         index="fifth", columns="least", values="targets", aggfunc="sum", fill_value=0
     ).reindex(range(len(PLACES)), fill_value=0)

@@ -47,7 +47,8 @@ def score(found: Sources) -> Told:
     down = int((found.attack.before.scores < 0).sum())
     return Told(
         "A score",
-        "A score estimates how one training digit moves the test loss. Rank 1 raises it most.",
+        "A score estimates how one training digit moves the test loss. Rank 1 raises the loss "
+        "most.",
         "Yellow: raises the loss. Green: lowers it.",
         f"Notice that {down:,} digits pull the test loss down (green) and {up:,} pull it up "
         "(yellow).",

@@ -30,6 +30,15 @@ function inverted(picture) {
   return canvas;
 }
 
+// A thin line around a picture keeps it apart from its neighbours.
+function edge(ctx, left, top, size) {
+  ctx.save();
+  ctx.strokeStyle = 'rgba(134,142,150,.5)';
+  ctx.lineWidth = .5;
+  ctx.strokeRect(left, top, size, size);
+  ctx.restore();
+}
+
 function isLight(colour) {
   const parts = (colour.match(/[\d.]+/g) || []).slice(0, 3).map(Number);
   return parts.length === 3 && parts.reduce((a, b) => a + b) > 384;

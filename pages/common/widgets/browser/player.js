@@ -115,8 +115,11 @@ function begin(root, data, scene = wall(data)) {
         ctx.drawImage(view.dark ? negative : atlas, column * c, line * c, c, c,
           x - size / 2, y - size / 2, size, size);
       }
-      // A faint grey keeps neighbouring pictures apart.
-      ctx.fillStyle = tinted ? view.first : `rgba(134,142,150,${drawn ? .3 : .45})`;
+      if (drawn && !tinted) {
+        edge(ctx, x - size / 2, y - size / 2, size);
+        return;
+      }
+      ctx.fillStyle = tinted ? view.first : 'rgba(134,142,150,.45)';
       ctx.fillRect(x - size / 2, y - size / 2, size, size);
     }
   }

@@ -139,7 +139,11 @@ function begin(root, data) {
       const column = slot % of.columns, line = Math.floor(slot / of.columns), c = of.cell;
       ctx.drawImage(image, column * c, line * c, c, c, left, top, size, size);
     }
-    ctx.fillStyle = tint || (image ? FAINT : GREY);  // it keeps neighbouring pictures apart
+    if (image && !tint) {
+      edge(ctx, left, top, size);
+      return;
+    }
+    ctx.fillStyle = tint || GREY;
     ctx.fillRect(left, top, size, size);
   }
 

@@ -1,7 +1,7 @@
 // The scenes of the story: for each step where the pictures stand, what is drawn besides, and what
 // its controls do. `stage` has the canvas's measures, the pictures and `change`, which lets a scene
 // go over from its present state to a new one.
-const GREY = 'rgba(134,142,150,.55)', FAINT = 'rgba(134,142,150,.3)';
+const GREY = 'rgba(134,142,150,.55)';
 const HIDDEN = 0;  // opacity
 
 function scenes(data, stage) {
