@@ -59,8 +59,8 @@ def overview(entries: Sequence[InventoryEntry]) -> str:
     takes = f" Data sets prepared or brought in take {megabytes(held)} of the disk." if held else ""
     standing = sum(e.here and standing_in.stands_for(e) is not None for e in entries)
     some = f", {standing} of them as {'a stand-in' if standing == 1 else 'stand-ins'}"
-    left = len(known) - len(here)
-    others = "The other one needs" if left == 1 else "The others need"
+    left = known - here
+    others = f"{min(left)} needs" if len(left) == 1 else "The others need"
     prepare = f"{others} one click on “Prepare”, once. " if left else ""
     return (
         f"**{len(here)} of the {count(len(known), 'data set')} below are ready to open"
@@ -68,9 +68,14 @@ def overview(entries: Sequence[InventoryEntry]) -> str:
     )
 
 
+def described(entry: InventoryEntry) -> catalogue.Description | None:
+    """Return the data set of the lab that an entry is, or stands in for; None for one's own."""
+    return entry.about or standing_in.stands_for(entry)
+
+
 def name_of(entry: InventoryEntry) -> str:
-    about = entry.about or standing_in.stands_for(entry)
-    return entry.name if about is None else about.name
+    about = described(entry)
+    return entry.name if about is None else about.title
 
 
 def request_of(entry: InventoryEntry) -> PrepareRequest:
@@ -101,8 +106,9 @@ def open_link(entry: InventoryEntry, place: DeltaGenerator) -> None:
     )
 
 
-def variant(entry: InventoryEntry, label: str, refused: Refused) -> None:
-    """Show one line of a card: a data set that can be opened, and what can be done with it."""
+def variant(entry: InventoryEntry, label: str, refused: Refused) -> DeltaGenerator | None:
+    """Show one line: a data set, and what can be done with it. Returns the line, for more buttons,
+    unless the data set is being prepared."""
     request = request_of(entry)
     can_prepare = entry.kind in ("images", "fairness")
     found = door.Computation.of(EXPERIMENT, request) if can_prepare else None
@@ -112,7 +118,7 @@ def variant(entry: InventoryEntry, label: str, refused: Refused) -> None:
     if active:
         if found is not None and found.job is not None and not followed_below(found.job):
             door.follow(found.job, own_data.draw_pictures)
-        return
+        return None
     if entry.here:
         open_link(entry, row)
     elif can_prepare:
@@ -125,8 +131,7 @@ def variant(entry: InventoryEntry, label: str, refused: Refused) -> None:
         )
     if not entry.here and state.status != "done":  # of that one the files have been removed
         door.explain(state, f"'{entry.name}'", "prepared", "What is computed is kept.")
-    if entry.kind != "bundled":
-        removal(entry, row, refused)
+    return row
 
 
 def line(label: str) -> DeltaGenerator:
@@ -143,14 +148,16 @@ def followed_below(job: str) -> bool:
     return taken is not None and taken.job == job
 
 
+def originals_of(entry: InventoryEntry) -> int:
+    """Return the bytes of the pictures that features were computed from."""
+    return inventory.size_of(inventory.originals_of(entry.name, lab().settings.data_dir))
+
+
 def removal(entry: InventoryEntry, place: DeltaGenerator, refused: Refused) -> None:
     """Remove, with a confirmation that says what goes."""
     if Action.REMOVE_DATA in refused:
         return
-    data_dir = lab().settings.data_dir
-    originals = inventory.size_of(inventory.originals_of(entry.name, data_dir))
-    if not (entry.here or entry.begun is not None or originals):
-        return
+    originals = originals_of(entry)
     menu = place.popover("Remove", key=f"removal-{entry.name}", on_change="rerun")
     if not menu.open:
         return
@@ -218,12 +225,28 @@ def made_by(entry: InventoryEntry) -> str:
 
 
 def listed(entries: Sequence[InventoryEntry], key: str, refused: Refused) -> None:
-    """Show data sets that were brought in or prepared, one a line."""
+    """Show data sets that were brought in, one a line."""
     if not entries:
         return
     with st.container(border=True, key=f"foot-{key}"):
         for entry in entries:
-            variant(entry, f"{standing_in.title(entry)} {content(entry)}", refused)
+            row = variant(entry, f"{standing_in.title(entry)} {content(entry)}", refused)
+            if row is not None:
+                removal(entry, row, refused)
+
+
+def remove_prepared(entries: Sequence[InventoryEntry], refused: Refused) -> None:
+    """Show the data sets that were prepared, or begun, with what they take and a way to remove
+    them."""
+    kept = [e for e in entries if e.here or e.begun is not None or originals_of(e)]
+    if not kept:
+        st.markdown("No data set is prepared.")
+    if Action.REMOVE_DATA in refused:
+        st.info(refused[Action.REMOVE_DATA])
+    with st.container(key="foot-prepared"):
+        for entry in kept:
+            said = f"{standing_in.title(entry)} {content(entry)} {status(entry, active=False)}"
+            removal(entry, line(said), refused)
 
 
 def content(entry: InventoryEntry) -> str:
@@ -301,14 +324,18 @@ def page() -> None:
     if REMOVED in st.session_state:
         st.success(st.session_state.pop(REMOVED))
         st.session_state.pop(CHECKED, None)
+    prepared = [e for e in entries if e.kind != "bundled" and described(e) is not None]
+    brought = [e for e in entries if described(e) is None]
     for kind in GROUPS:
         group(kind, entries, refused)
         if kind == "bundled":
-            brought = [entry for entry in entries if entry.kind != "bundled" and entry.here]
-            listed(brought, "ready", refused)
+            listed([entry for entry in brought if entry.here], "ready", refused)
             own_data.bring_in()
-            begun = [entry for entry in entries if entry.about is None and not entry.here]
-            listed(begun, "begun", refused)
+            listed([entry for entry in brought if not entry.here], "begun", refused)
+    unused = unfold.with_controls("Remove what was prepared", "prepared", False)
+    if unused is not None:
+        with unused:
+            remove_prepared(prepared, refused)
     more = unfold.with_controls("Check all files; the same on the command line", "files", False)
     if more is not None:
         with more:

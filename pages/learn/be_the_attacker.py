@@ -103,8 +103,9 @@ def scene(answered: str | None) -> None:
     with above:
         lead(result, seen, answered, len(dataset.y_holdout))
     st.caption(
-        "Every digit stands at its rank, the first at the top. Yellow: the first tenth before the "
-        f"attack.{mark_origin(origin(stored, links.EXAMPLE.dataset))}"
+        "Every digit stands at its rank, the first at the top. Each step changes the model a "
+        "little, never the data. Yellow: the first tenth before the attack."
+        f"{mark_origin(origin(stored, links.EXAMPLE.dataset))}"
     )
 
 

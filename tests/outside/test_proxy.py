@@ -3,9 +3,11 @@ may keep, what is refused, and that a visitor always comes back to the same serv
 
 import gzip
 import re
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
+from urllib.error import URLError
 
 import pytest
 
@@ -103,12 +105,23 @@ def test_a_cookie_leads_back_to_the_same_server(lab: Served):
         )
 
 
+def status_of_unwanted(url: str, method: str) -> int | None:
+    """The status of a request with a body that nobody wants; None where the proxy hangs up while
+    the body is still sent."""
+    try:
+        return fetch(url, method=method, body=bytes(3_000_000)).status
+    except URLError as error:
+        if not isinstance(error.reason, ssl.SSLEOFError | ConnectionError):
+            raise
+        return None
+
+
 def test_a_visitor_cannot_make_a_server_look_dead(lab: Served):
     """By requests that end in an error: both servers still get visitors afterwards."""
     for path in ("/_stcore/health", "/_stcore/stream", "/_stcore/upload_file/none/none"):
         for method in ("POST", "PUT", "DELETE"):
-            answer = fetch(lab.address + path, method=method, body=bytes(3_000_000))
-            assert 400 <= answer.status < 500, (method, path, answer.status)
+            status = status_of_unwanted(lab.address + path, method)
+            assert status is None or 400 <= status < 500, (method, path, status)
     assert len(lab.homes()) == 2
 
 

@@ -114,8 +114,11 @@ def test_what_is_here_is_opened_or_removed(open_page: Open, prepared: Path) -> N
     assert "prepare-cifar10" not in keys(app)
     assert "prepare-cifar10-efficientnet_lite2" in keys(app)
     entry = next(e for e in inventory.entries(prepared) if e.name == "cifar10")
-    assert f"ready, {entry.n_bytes / 1e6:.1f} MB" in words(app)
     assert "stand-in :green-badge[ready]" not in words(app)  # these features are the paper's
+    assert "removal-cifar10" not in app.session_state  # what a closed fold holds is not made
+    app.session_state["unfold-prepared"] = True
+    app.run()
+    assert f"ready, {entry.n_bytes / 1e6:.1f} MB" in words(app)
     assert "removal-cifar10" in app.session_state
     assert "It can be prepared again" not in words(app)  # what a closed menu holds is not made
     app.session_state["removal-cifar10"] = True
@@ -154,7 +157,7 @@ def test_the_counts_and_the_advice_follow_from_what_is_here(
     found = inventory.entries(Path())
     n = len(catalogue.SETS)
     assert f"{n - 1} of the {n} data sets" in here("oxford_pets")
-    assert "The other one needs one click on “Prepare”, once." in here("oxford_pets")
+    assert "Oxford-IIIT Pet needs one click on “Prepare”, once." in here("oxford_pets")
     assert "Their data are here" in here("oxford_pets")
     assert f"{n} of the {n} data sets" in here("")
     assert "on “Prepare”, once" not in here("")

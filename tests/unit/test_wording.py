@@ -25,6 +25,7 @@ def result(**changes: Any) -> Any:
         "rank_correlation": -0.094,
         "success": True,
         "ranks_holdout": np.array([4]),
+        "rank_holdout": 4,
     } | changes
     made = SimpleNamespace(**values)
     made.ranks_test = made.after.ranks[[9]]
@@ -40,7 +41,7 @@ def ranks(scores: np.ndarray) -> np.ndarray:
 def test_headline_of_a_success() -> None:
     assert wording.headline(result()) == (
         "Whoever trains the model decides what the data is worth: **sample 9 went from rank 10 to "
-        "rank 1 of 20**, and accuracy on unseen data fell by 3.0 points."
+        "rank 1 of 20**. On unseen test samples it ranks 4, and accuracy fell by 3.0 points."
     )
     assert wording.headline(result(), "Yes: ").startswith("Yes: **sample 9 went from rank 10 to")
 
@@ -104,5 +105,5 @@ def test_small_words() -> None:
 
 def test_the_second_rank_is_that_of_the_unseen_samples() -> None:
     there = result().before
-    made = result(before_holdout=there, rank_holdout=4)
+    made = result(before_holdout=there)
     assert wording.second_rank(made).endswith("never saw, it goes from 10 to 4.")

@@ -71,8 +71,8 @@ def show(tried: pd.DataFrame, samples: Samples | None, k: int, n: int, placed: B
 
 def ask(tried: pd.DataFrame, samples: Samples | None, dealt: Sequence[int], n: int) -> None:
     """Show the dealt targets of n samples, each with the button that bets on it."""
-    charts.heading("Your bet: which of these moves most easily?")
-    st.caption("All were attacked. The answer comes with your bet.")
+    charts.heading("Bet with this clue: which moves most easily?")
+    st.caption("The clue is sensitivity. All were attacked; the answer comes with your bet.")
     for index in dealt:
         with st.container(horizontal=True, vertical_alignment="center"):
             blocks.html(card(tried, index, samples, n, known=False))

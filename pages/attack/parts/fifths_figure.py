@@ -81,6 +81,7 @@ def by_fifth(found: pd.DataFrame) -> go.Figure:
     ]
     more = counts.drop(columns=few).sum(axis=1).to_numpy()
     parts.append(("no tried move is enough" if enough == NEVER else "further", more, REST))
+    rows = f", {every[0]} in each row" if len({*every}) == 1 else ""
     figure = go.Figure()
     for name, moved, colour in parts:
         if not moved.any():
@@ -106,11 +107,19 @@ def by_fifth(found: pd.DataFrame) -> go.Figure:
         showticklabels=False,
         showgrid=False,
         zeroline=False,
-        title_text="attacked samples",
+        title_text=f"attacked samples{rows}",
     )
     figure.update_yaxes(
         type="category",
         tickfont={"size": 14},
         showgrid=False,
     )
-    return finish(figure, 340, barmode="stack", legend={"traceorder": "normal"})
+    return finish(
+        figure,
+        340,
+        barmode="stack",
+        legend={
+            "traceorder": "normal",
+            "title": {"text": "needed move:", "side": "left", "font": {"size": 14}},
+        },
+    )

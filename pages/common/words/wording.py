@@ -79,12 +79,14 @@ def headline(result: AttackResult, lead: str = "") -> str:
         int(result.ranks_test[0]),
         len(result.before.ranks),
     )
-    price = f"accuracy on unseen data {accuracy_change(result)}"
+    change = accuracy_change(result)
     if result.success:
         return (
             f"{lead or DECIDES}**sample {target} went from rank {old:,} to rank {new:,} of "
-            f"{n:,}**, and {price}."
+            f"{n:,}**. On unseen test samples it ranks {result.rank_holdout:,}, and accuracy "
+            f"{change}."
         )
+    price = f"accuracy on unseen data {change}"
     if new == old:
         return (
             f"This attack failed: **sample {target} stayed at rank {old:,} of {n:,}**, not in the "

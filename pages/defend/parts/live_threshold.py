@@ -31,6 +31,7 @@ SAYS = {  # of a calculator: its name, and what it does
     "careful": ("careful liar", "invents scores that fit"),
     "attacker": ("attacker", "true scores, malicious model"),
 }
+VERDICTS = {"honest": ["passes", "accused"]}  # with nothing and with something flagged
 LIARS = ("liar", "careful")  # whose reports are false for the target alone
 MANY, SMALL, LARGE = 60, 3.0, 3.8  # marks of a row; their radius in px where there are more, or not
 GOLDEN = (5**0.5 - 1) / 2
@@ -139,8 +140,8 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
         "smallest": audit_figures.FLOOR,
         "rows": rows,
         "reads": [
-            {"values": floats(residuals), "verdicts": ["passes", "caught"]}
-            for residuals in result.residuals
+            {"values": floats(residuals), "verdicts": VERDICTS.get(player, ["missed", "caught"])}
+            for player, residuals in zip(PLAYERS, result.residuals, strict=True)
         ],
         "words": {
             "label": "The audit, with a tolerance of your own",

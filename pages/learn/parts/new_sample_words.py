@@ -18,7 +18,7 @@ def finding(result: PlaygroundResult) -> str:
     return (
         "Each place below is a possible new sample: at green places it would help the model, at "
         "yellow ones it would harm. **After an attack, help and harm swap on "
-        f"{result.disagreement:.0%} of this plane.**"
+        f"{result.disagreement:.0%} of this plane**, pale places included."
     )
 
 

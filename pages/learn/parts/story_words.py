@@ -49,11 +49,11 @@ def score(found: Sources) -> Told:
         "A score",
         "A score estimates how one training digit moves the test loss. Rank 1 raises the loss "
         "most.",
-        "Yellow: raises the loss. Green: lowers it.",
+        "Drag to take another digit away.",
         f"Notice that {down:,} digits pull the test loss down (green) and {up:,} pull it up "
         "(yellow).",
-        "A buyer pays rank 1 most, as in the paper. Can whoever trains the model choose that "
-        "digit?",
+        "A buyer pays for large influence, so rank 1 earns most. Can whoever trains the model "
+        "choose that digit?",
         "influence",
     )
 

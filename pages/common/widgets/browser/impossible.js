@@ -8,6 +8,7 @@ export default function (component) {
     root = hands(data);
     parentElement.appendChild(root);
   }
+  root.listen();
   root.tell = (model) => setStateValue('model', model);
   return () => root.sized.disconnect();
 }
@@ -156,8 +157,7 @@ function hands(data) {
   };
   home.onclick = () => { place(...data.X[0]); say(); };
   root.sized = new ResizeObserver(draw);
-  root.sized.observe(root);
-  place(...X[0]);
+  root.listen = () => { root.sized.observe(root); place(...X[0]); };  // on the page, where it has a width
   return root;
 }
 

@@ -8,6 +8,7 @@ export default function (component) {
     root = dial(data);
     parentElement.appendChild(root);
   }
+  root.listen();
   root.tell = (scale) => setStateValue('scale', scale);
   return () => root.sized.disconnect();
 }
@@ -64,8 +65,7 @@ function dial(data) {
     root.tell(data.scales[Number(range.value)].name);
   };
   root.sized = new ResizeObserver(draw);
-  root.sized.observe(root);
-  draw();
+  root.listen = () => { root.sized.observe(root); draw(); };  // on the page, where it has a width
   return root;
 }
 

@@ -98,13 +98,14 @@ function score(data, stage) {
     },
     places: () => everyRank(stage, ranks, picked),
     shown: () => picked,
-    tint: (s) => stage.hue(up[s][0] ? 'raises' : 'lowers', .5),
+    tint: (s) => stage.hue(up[s][0] ? 'raises' : 'lowers', .38),
     point: (x, y) => pick(wall(stage, ranks.length).rankAt(x, y)),
     reads() {
       const change = without[picked][0] / data.score.loss - 1, size = 100 * Math.abs(change);
       return [['Taken away', `rank ${ranks[picked].toLocaleString('en')}`],
         ['The test loss', `${change < 0 ? 'falls' : 'rises'} by ${size < .05 ? 'less than 0.1'
-          : size.toFixed(1)}%`]];
+          : size.toFixed(1)}%`], ['Yellow', 'raises the loss'],
+        ['Green', 'lowers it']];
     },
   };
 }

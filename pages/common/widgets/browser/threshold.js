@@ -8,6 +8,7 @@ export default function (component) {
     root = gate(data);
     parentElement.appendChild(root);
   }
+  root.listen();
   root.tell = (exponent) => setStateValue('exponent', exponent);
   return () => root.sized.disconnect();
 }
@@ -78,8 +79,7 @@ function gate(data) {
   marks.onpointermove = (event) => { if (event.buttons) drag(event); };
   marks.onpointerup = commit;
   root.sized = new ResizeObserver(draw);
-  root.sized.observe(root);
-  draw();
+  root.listen = () => { root.sized.observe(root); draw(); };  // on the page, where it has a width
   return root;
 }
 
