@@ -232,6 +232,7 @@ function begin(root, data) {
   };
   const sized = new ResizeObserver(layout);
   root.listen = () => {
+    layout();  // on the page, where it has a width
     sized.observe(root);
     document.addEventListener('keydown', pressed, true);
   };

@@ -104,7 +104,7 @@ function score(data, stage) {
       const change = without[picked][0] / data.score.loss - 1, size = 100 * Math.abs(change);
       return [['Taken away', `rank ${ranks[picked].toLocaleString('en')}`],
         ['The test loss', `${change < 0 ? 'falls' : 'rises'} by ${size < .05 ? 'less than 0.1'
-          : size.toFixed(1)}%`], ['Yellow', 'raises the loss'],
+          : size.toFixed(1)}%`], ['Yellow', 'raises it'],
         ['Green', 'lowers it']];
     },
   };
