@@ -48,7 +48,14 @@ RESULTS = (
     result(r"^The ranking depends on which test data asks", r.depends_on_test),
     result(r"^How far two honest rankings agree", r.medians_of_halves),
     result(r"^On the chosen data the first sample by the lab's own test half", r.first_by_halves),
-    result(r"^(Whoever trains the model decides what the data is worth|Yes): sample", r.example),
+    result(
+        r"^(Whoever trains the model decides what the data is worth|Yes): sample",
+        lambda data: r.example(data)[:4],
+    ),
+    result(
+        r"^On unseen test samples it ranks",
+        lambda data: [r.example_elsewhere(data)[1], r.example(data)[4]],
+    ),
     result(r"^\**Sample \d+ climbs from rank", lambda data: r.example(data)[:4]),
     result(
         r"^Of the \d+ samples that were first, \d+ stay",
