@@ -37,7 +37,7 @@ REMOVED, CHECKED = "removed", "checked"  # session-state keys
 INTERRUPTIBLE = (
     "“Prepare” fetches the pictures, and a network turns each into features. ResNet-50: the "
     "paper's features. EfficientNet-Lite2: a stand-in, which does not give the paper's numbers. "
-    "Fewer pictures are a stand-in too. You can leave this page meanwhile."
+    "Fewer pictures are a stand-in too. You can leave this page while it prepares."
 )
 SHOWN_ALREADY = "The fairness page shows published results on these three. "
 TO_PREPARE = "Prepare one to run it with settings of your own."
@@ -207,7 +207,7 @@ def card(about: catalogue.Description, entries: Sequence[InventoryEntry], refuse
                 st.caption(cards.preparing(about))
             for entry in of_it:
                 here = entry if entry.here else standing.whole(entry.backbone)
-                if here is None or about.kind == "bundled":
+                if here is None:
                     variant(entry, made_by(entry), refused)
                 else:
                     name = made_by(entry).split("  \n")[0]

@@ -44,8 +44,8 @@ def lead(result: AttackResult, seen: bool, answered: str | None, holdout: int) -
         if not seen:
             ranks = result.before.ranks
             st.markdown(
-                "A buyer scores how much each digit matters, and pays rank 1 most. Yours (orange) "
-                f"is at {int(ranks[result.targets[0]]):,}. **But you train the model.**"
+                "A buyer ranks digits by how much they matter and pays rank 1 most. Yours is at "
+                f"{int(ranks[result.targets[0]]):,}. **Change the model: it climbs.**"
             )
             return
         st.markdown(

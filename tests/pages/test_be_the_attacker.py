@@ -20,7 +20,7 @@ def test_it_is_the_first_page() -> None:
 def test_the_attack_is_asked_about_after_it_was_seen(open_page: Open, example: Stored) -> None:
     app = open_page(PAGE)
     old = int(example.result.before.ranks[example.result.targets[0]])
-    assert f"and pays rank 1 most. Yours (orange) is at {old:,}." in words(app)
+    assert f"and pays rank 1 most. Yours is at {old:,}." in words(app)
     assert ASKED not in words(app)
     app.session_state["seen-the-replay"] = True  # as when the browser has played it
     app.run()

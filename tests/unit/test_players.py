@@ -145,11 +145,14 @@ def test_words_follow_the_numbers(result):
     said = audit_words.finding(result)
     assert "One cheat of three is caught: the liar who invents numbers." in said
     own = audit_words.why_caught(result)
-    assert own.endswith("True ones follow rules, because the model has only 15 parameters.")
+    assert own == (
+        "A sample has 60 scores, the model only 15 parameters: true scores cannot be just any "
+        "numbers."
+    )
     few = audit_words.why_caught(replace(result, parameters=60))
     assert few == (
-        "A sample has 60 scores, one per test sample. True ones follow rules: they depend on each "
-        "other."
+        "A sample has 60 scores, which depend on each other: true scores cannot be just any "
+        "numbers."
     )
     rank = int(result.gradient_ranks[0])
     assert f"of a sample's 60 scores, {rank} settle the others" in audit_words.impossible(result)

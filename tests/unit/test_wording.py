@@ -41,7 +41,8 @@ def ranks(scores: np.ndarray) -> np.ndarray:
 def test_headline_of_a_success() -> None:
     assert wording.headline(result()) == (
         "Whoever trains the model decides what the data is worth: **sample 9 went from rank 10 to "
-        "rank 1 of 20**. On unseen test samples it ranks 4, and accuracy fell by 3.0 points."
+        "rank 1 of 20**. On test samples that the attacker never saw, it ranks 4; accuracy "
+        "fell by 3.0 points."
     )
     assert wording.headline(result(), "Yes: ").startswith("Yes: **sample 9 went from rank 10 to")
 

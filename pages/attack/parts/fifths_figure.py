@@ -120,6 +120,6 @@ def by_fifth(found: pd.DataFrame) -> go.Figure:
         barmode="stack",
         legend={
             "traceorder": "normal",
-            "title": {"text": "needed move:", "side": "left", "font": {"size": 14}},
+            "title": {"text": "needed move:", "side": "left"},
         },
     )

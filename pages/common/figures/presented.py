@@ -24,6 +24,7 @@ def presented(spec: Json) -> Json:
         layout["margin"] = layout["margin"] | {"t": round(layout["margin"]["t"] * ABOVE)}
     for name in ("legend", "hoverlabel"):
         layout[name] = with_font(layout.get(name))
+    layout["legend"] = with_title(layout["legend"], TEXT)
     layout["title"] = with_font(layout.get("title"), TITLE)
     layout["annotations"] = [with_font(note) for note in layout.get("annotations", [])]
     for name in {*AXES[:2], *(name for name in layout if name.startswith(AXES))}:
@@ -36,7 +37,7 @@ def legible(spec: Json) -> Json:
     given one as it is. Streamlit draws what names no size at 13 px or more, but for legends and
     numbers along axes."""
     layout = raised(spec.get("layout", {}))
-    layout["legend"] = with_font(layout.get("legend"), LEGIBLE)
+    layout["legend"] = with_title(with_font(layout.get("legend"), LEGIBLE), LEGIBLE)
     for name in {*AXES[:2], *(name for name in layout if name.startswith(AXES))}:
         layout[name] = with_numbers(layout.get(name))
     return {**spec, "layout": layout, "data": [with_bars(raised(d)) for d in spec.get("data", [])]}
@@ -93,6 +94,12 @@ def with_font(part: Json | str | None, least: float = TEXT) -> Json:
     """Return a part of a layout with its font enlarged; a title may be its text alone."""
     held: Json = {"text": part} if isinstance(part, str) else dict(part or {})
     return held | {"font": enlarged(held.get("font"), least)}
+
+
+def with_title(legend: Json, least: float) -> Json:
+    """Return a legend whose title, if it has one, is as large as its entries at least."""
+    title = with_font(legend.get("title"), least)
+    return legend | {"title": title} if title.get("text") else legend
 
 
 def axis(held: Json | None) -> Json:

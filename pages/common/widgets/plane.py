@@ -43,7 +43,7 @@ def plane(result: PlaygroundResult) -> Mapping[str, object]:
         "classes": list(result.classes),
         "models": [
             model("Honest model", result.honest, result.honest_direction, scores(result, "honest")),
-            model("Malicious model", result.attacked, result.attacked_direction,
+            model("Malicious model, after the attack", result.attacked, result.attacked_direction,
                   scores(result, "attacked")),
         ],
         "words": {

@@ -83,8 +83,8 @@ def headline(result: AttackResult, lead: str = "") -> str:
     if result.success:
         return (
             f"{lead or DECIDES}**sample {target} went from rank {old:,} to rank {new:,} of "
-            f"{n:,}**. On unseen test samples it ranks {result.rank_holdout:,}, and accuracy "
-            f"{change}."
+            f"{n:,}**. On test samples that the attacker never saw, it ranks "
+            f"{result.rank_holdout:,}; accuracy {change}."
         )
     price = f"accuracy on unseen data {change}"
     if new == old:

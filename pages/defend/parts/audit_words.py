@@ -21,7 +21,7 @@ CALLED = {
     "careful": "the careful liar",
     "attacker": "the attacker",
 }
-MISFIT = "The misfit says how far scores break these rules."
+MISFIT = "Misfit is the part that does not fit."
 
 
 def caught_and_not(result: AuditResult) -> tuple[list[str], list[str]]:
@@ -53,12 +53,12 @@ def why_caught(result: AuditResult) -> str:
     a rank below their number, which is certain with more queries than parameters."""
     if result.queries > result.parameters:
         return (
-            f"A sample has {result.queries:,} scores, one per test sample. True ones follow rules, "
-            f"because the model has only {result.parameters:,} parameters."
+            f"A sample has {result.queries:,} scores, the model only {result.parameters:,} "
+            "parameters: true scores cannot be just any numbers."
         )
     return (
-        f"A sample has {result.queries:,} scores, one per test sample. True ones follow rules: "
-        "they depend on each other."
+        f"A sample has {result.queries:,} scores, which depend on each other: true scores cannot "
+        "be just any numbers."
     )
 
 

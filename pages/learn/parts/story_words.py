@@ -52,8 +52,8 @@ def score(found: Sources) -> Told:
         "Drag to take another digit away.",
         f"Notice that {down:,} digits pull the test loss down (green) and {up:,} pull it up "
         "(yellow).",
-        "A buyer pays for large influence, so rank 1 earns most. Can whoever trains the model "
-        "choose that digit?",
+        "In the paper, rank 1 is paid most, even though that digit harms. Can whoever trains the "
+        "model choose it?",
         "influence",
     )
 

@@ -30,6 +30,12 @@ function inverted(picture) {
   return canvas;
 }
 
+// A picture, c px square in its atlas, within a margin that keeps it apart from its neighbours.
+function inset(ctx, atlas, column, line, c, left, top, size) {
+  const margin = Math.min(.07 * size, 2), side = size - 2 * margin;
+  ctx.drawImage(atlas, column, line, c, c, left + margin, top + margin, side, side);
+}
+
 // A thin line around a picture keeps it apart from its neighbours.
 function edge(ctx, left, top, size) {
   ctx.save();

@@ -95,7 +95,7 @@ function begin(root, data, scene = wall(data)) {
     const i = Math.min(Math.floor(at), last), j = Math.min(i + 1, last), f = ease(at - i);
     const style = getComputedStyle(root), ink = style.color, ratio = room.ratio;
     const view = { ...room, i, f, was: ranks[i], will: ranks[j], ranks, ink, style, tile,
-      accent: hue(style, 'target'), first: hue(style, 'first', .5), chosen: hue(style, 'chosen'),
+      accent: hue(style, 'target'), first: hue(style, 'first', .38), chosen: hue(style, 'chosen'),
       dark: isLight(ink) };
     view.said = view.dark ? view.accent : '#B34F00';  // the accent as text
     root.dataset.dark = view.dark;
@@ -112,8 +112,8 @@ function begin(root, data, scene = wall(data)) {
       const drawn = atlas && slot >= 0;
       if (drawn) {
         const c = data.cell, column = slot % data.columns, line = Math.floor(slot / data.columns);
-        ctx.drawImage(view.dark ? negative : atlas, column * c, line * c, c, c,
-          x - size / 2, y - size / 2, size, size);
+        inset(ctx, view.dark ? negative : atlas, column * c, line * c, c, x - size / 2, y - size / 2,
+          size);
       }
       if (drawn && !tinted) {
         edge(ctx, x - size / 2, y - size / 2, size);

@@ -137,7 +137,7 @@ function begin(root, data) {
     const image = stage.dark ? held.negative : held.plain;
     if (image && slot >= 0) {
       const column = slot % of.columns, line = Math.floor(slot / of.columns), c = of.cell;
-      ctx.drawImage(image, column * c, line * c, c, c, left, top, size, size);
+      inset(ctx, image, column * c, line * c, c, left, top, size);
     }
     if (image && !tint) {
       edge(ctx, left, top, size);
@@ -149,13 +149,14 @@ function begin(root, data) {
 
   function words() {
     const reads = scene().reads(), step = scene();
-    root.reads.replaceChildren(...reads.map(([name, value]) => {
+    root.reads.replaceChildren(...reads.map(([name, value, colour]) => {
       const pair = document.createElement('div');
-      element(pair, 'dt', '', name);
+      const term = element(pair, 'dt', colour ? 'swatch' : '', name);
+      if (colour) term.style.setProperty('--swatch', `var(--ial-${colour})`);
       element(pair, 'dd', '', value);
       return pair;
     }));
-    const said = step.said ? step.said() : reads.map((pair) => pair.join(': ')).join('; ');
+    const said = step.said ? step.said() : reads.map(([name, value]) => `${name}: ${value}`).join('; ');
     root.canvas.setAttribute('aria-label', `${step.sentence} ${said}.`);
     root.said.textContent = said;
     root.notice.textContent = root.acted ? step.notice : '';

@@ -104,8 +104,8 @@ function score(data, stage) {
       const change = without[picked][0] / data.score.loss - 1, size = 100 * Math.abs(change);
       return [['Taken away', `rank ${ranks[picked].toLocaleString('en')}`],
         ['The test loss', `${change < 0 ? 'falls' : 'rises'} by ${size < .05 ? 'less than 0.1'
-          : size.toFixed(1)}%`], ['Yellow', 'raises it'],
-        ['Green', 'lowers it']];
+          : size.toFixed(1)}%`], ['Yellow', 'raises it', 'raises'],
+        ['Green', 'lowers it', 'lowers']];
     },
   };
 }
@@ -143,7 +143,7 @@ function attack(data, stage) {
     even: true,  // between steps of a run pictures move evenly
     places: () => everyRank(stage, stage.ranks[at], data.at),
     shown: () => data.at,
-    tint: (s) => (stage.ranks[0][s] <= data.tenth ? stage.hue('first', .5) : null),
+    tint: (s) => (stage.ranks[0][s] <= data.tenth ? stage.hue('first', .38) : null),
     reads: () => [[data.words.rank, `${data.frames[at].rank} ${data.words.of}`],
       [data.words.accuracy, data.frames[at].accuracy],
       [data.words.distance, data.frames[at].distance], [data.words.step, data.frames[at].short]],
@@ -249,7 +249,7 @@ function halves(data, stage) {
     },
     places: () => everyRank(stage, ranks[2 * model + half], data.at),
     shown: () => data.at,
-    tint: (s) => (ranks[2 * model][s] <= data.tenth ? stage.hue('first', .5) : null),
+    tint: (s) => (ranks[2 * model][s] <= data.tenth ? stage.hue('first', .38) : null),
     reads: () => [['Asked', asked[half]], [data.words.rank, `${rank[2 * model + half]} ${data.words.of}`],
       ['Two honest rankings correlate at', spearman]],
   };
