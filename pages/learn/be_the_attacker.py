@@ -44,8 +44,9 @@ def lead(result: AttackResult, seen: bool, answered: str | None, holdout: int) -
         if not seen:
             ranks = result.before.ranks
             st.markdown(
-                "A buyer ranks digits by how much they matter and pays rank 1 most. Yours is at "
-                f"{int(ranks[result.targets[0]]):,}. **Change the model: it climbs.**"
+                "A buyer ranks digits by how much each matters to a model's predictions, and pays "
+                f"rank 1 most. Yours is at {int(ranks[result.targets[0]]):,}. **But you train the "
+                "model. Change it a little, and your digit climbs.**"
             )
             return
         st.markdown(

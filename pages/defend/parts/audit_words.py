@@ -21,7 +21,7 @@ CALLED = {
     "careful": "the careful liar",
     "attacker": "the attacker",
 }
-MISFIT = "Misfit is the part that does not fit."
+MISFIT = "Misfit is the part of a list that it cannot give."
 
 
 def caught_and_not(result: AuditResult) -> tuple[list[str], list[str]]:
@@ -53,12 +53,12 @@ def why_caught(result: AuditResult) -> str:
     a rank below their number, which is certain with more queries than parameters."""
     if result.queries > result.parameters:
         return (
-            f"A sample has {result.queries:,} scores, the model only {result.parameters:,} "
-            "parameters: true scores cannot be just any numbers."
+            f"A sample has {result.queries:,} scores. A model with {result.parameters:,} "
+            "parameters can give only some such lists."
         )
     return (
-        f"A sample has {result.queries:,} scores, which depend on each other: true scores cannot "
-        "be just any numbers."
+        f"A sample has {result.queries:,} scores, which depend on each other. A model can "
+        "give only some such lists."
     )
 
 

@@ -26,7 +26,7 @@ NOTES = {  # by a row's label: what its models have in common
 }
 SHAPES = {"honest": "circle", "attacked": "diamond", "adaptive": "cross"}
 SAYS = {  # of a calculator: its name, and what it does
-    "honest": ("honest", "true scores"),
+    "honest": ("honest", "true scores, no cheat"),
     "liar": ("liar", "invents one sample's scores"),
     "careful": ("careful liar", "invents scores that fit"),
     "attacker": ("attacker", "true scores, malicious model"),
@@ -147,7 +147,7 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
             "label": "The audit, with a tolerance of your own",
             "slider": "The auditor accepts a misfit of at most",
             "share": True,
-            "axis": "misfit: part of the scores that does not fit the model (log)",
+            "axis": "misfit: part of a list that the model cannot give (log)",
             "flagged": "caught",
             "free": "passes",
             "column": "verdict",

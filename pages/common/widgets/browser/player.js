@@ -61,7 +61,7 @@ function begin(root, data, scene = wall(data)) {
   const frames = data.frames, last = frames.length - 1;
   const ranks = unpackedFrames(data);
   const still = matchMedia('(prefers-reduced-motion: reduce)');
-  let at = data.ended ? last : 0, playing = false;
+  let at = data.ended ? last : 0, furthest = at, playing = false;
   let from = 0, to = 0, began = 0, length = 0, request = 0, timer = 0;
   let room = null, atlas = null, negative = null;
 
@@ -155,7 +155,8 @@ function begin(root, data, scene = wall(data)) {
       const p = Math.min(Math.floor(t), last), q = Math.min(p + 1, last);
       return mix(y(ranks[p][data.at]), y(ranks[q][data.at]), ease(t - p));
     };
-    climb(last, 'rgba(134,142,150,.7)', 1.5);
+    furthest = Math.max(furthest, at);  // what comes is not told before it was seen
+    climb(furthest, 'rgba(134,142,150,.7)', 1.5);
     climb(at, accent, 3);
     ctx.fillStyle = accent;
     ctx.beginPath();
