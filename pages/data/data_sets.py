@@ -199,22 +199,23 @@ def card(about: catalogue.Description, entries: Sequence[InventoryEntry], refuse
     """Show a data set, and buttons below it. Buttons of one row stand at the same height."""
     of_it = [entry for entry in entries if entry.about is about]
     standing = standing_in.of(about, entries)
+    ready = {e.name: e if e.here else standing.whole(e.backbone) for e in of_it}
     with st.container(border=True, height="stretch", key=f"set-{about.name}"):
         blocks.html(cards.html_of(about))
         place = "rows" if about.kind == "images" else "foot"  # rows follow at once, as many as are
         with st.container(key=f"{place}-{about.name}"):
-            if about.kind != "bundled" and not all(entry.here for entry in of_it):
-                st.caption(cards.preparing(about))
+            if standing.part is not None:
+                open_link(standing.part, line(standing.said))
             for entry in of_it:
-                here = entry if entry.here else standing.whole(entry.backbone)
-                if here is None:
-                    variant(entry, made_by(entry), refused)
-                else:
+                if (here := ready[entry.name]) is not None:
                     name = made_by(entry).split("  \n")[0]
                     what = "" if entry.here else "stand-in "
                     open_link(here, line(f"{name}  \n{what}{standing_in.READY}"))
-            if standing.part is not None:
-                open_link(standing.part, line(standing.said))
+            if None in ready.values():
+                st.caption(cards.preparing(about))
+            for entry in of_it:
+                if ready[entry.name] is None:
+                    variant(entry, made_by(entry), refused)
 
 
 def made_by(entry: InventoryEntry) -> str:

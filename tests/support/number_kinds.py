@@ -63,10 +63,6 @@ RESULTS = (
     ),
     result(r"^Yours is at [\d,]+\.$", lambda data: r.example(data)[1:2]),
     result(r"^The target jumps: rank", r.example_jump),
-    result(
-        r"^On test samples that the attacker never saw, it goes from",
-        r.example_elsewhere,
-    ),
     result(r"^All \d+ runs reach the top", r.example_runs),
     result(r"^Who else moved: ", r.example_moved),
     result(r"^Accuracy [\d.]+% → [\d.]+% on \d+ unseen samples", r.example_price),
@@ -108,8 +104,10 @@ RESULTS = (
     result(r"^Nearly finished means", lambda d: r.certified(d)[2:]),
     result(r"^- True scores fit together: of a sample", more.settled),
     result(r"^Attackers who know this check hold out longer", more.knowing_gone),
-    result(r"^A sample has [\d,]+ scores\.", lambda d: more.more_than_parameters(d)[1:]),
-    result(r"^A model with [\d,]+ parameters can give", lambda d: more.more_than_parameters(d)[:1]),
+    result(r"^Each sample has [\d,]+ scores, one", lambda d: more.more_than_parameters(d)[1:]),
+    result(
+        r"^The model has only [\d,]+ parameters: most", lambda d: more.more_than_parameters(d)[:1]
+    ),
     result(r"^An attacker who knows the check is flagged with", more.knowing_flagged),
     result(r"\d+ of the \d+ models that are trained through", more.through_the_step),
     result(r"\d+ of \d+ models by Algorithm 3 are flagged", more.by_algorithm_3),

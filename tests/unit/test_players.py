@@ -146,11 +146,13 @@ def test_words_follow_the_numbers(result):
     assert "One cheat of three is caught: the liar who invents numbers." in said
     own = audit_words.why_caught(result)
     assert own == (
-        "A sample has 60 scores. A model with 15 parameters can give only some such lists."
+        "Each sample has 60 scores, one per test sample. The model has only 15 parameters: most "
+        "such lists are impossible."
     )
     few = audit_words.why_caught(replace(result, parameters=60))
     assert few == (
-        "A sample has 60 scores, which depend on each other. A model can give only some such lists."
+        "Each sample has 60 scores, one per test sample. They depend on each other: most such "
+        "lists are impossible."
     )
     rank = int(result.gradient_ranks[0])
     assert f"of a sample's 60 scores, {rank} settle the others" in audit_words.impossible(result)

@@ -102,9 +102,3 @@ def test_small_words() -> None:
         "3 min 20 s",
     ]
     assert wording.stamp("2026-11-24T01:02:03+00:00") == "24 November 2026, 01:02 UTC"
-
-
-def test_the_second_rank_is_that_of_the_unseen_samples() -> None:
-    there = result().before
-    made = result(before_holdout=there)
-    assert wording.second_rank(made).endswith("never saw, it goes from 10 to 4.")

@@ -39,23 +39,28 @@ RUN_COLUMNS = {
 
 
 def strip(result: AttackResult, samples: Samples) -> None:
-    """Show the target, three facts, and why there is a second rank."""
+    """Show the target, its rank on two sets of test samples, and what it took."""
     target, n = result.targets[0], len(samples)
-    old, reached = int(result.before.ranks[target]), int(result.runs["reached"].sum())
+    old, there = (int(r.ranks[target]) for r in (result.before, result.before_holdout))
+    reached = int(result.runs["reached"].sum())
     before, after = (wording.percent(a) for a in (result.accuracy_before, result.accuracy_after))
     lead = portrait(samples, target)
     lead += f'<div class="note">{escape(samples.describe(target))}</div>'
     blocks.facts(
         lead,
         [
-            Fact("Rank", f"{old:,} → {result.rank_test:,}", f"of {n:,}"),
+            Fact(
+                f"Rank of {n:,}",
+                f"{old:,} → {result.rank_test:,}",
+                "on the attacker's test samples",
+            ),
+            Fact(f"Rank of {n:,}", f"{there:,} → {result.rank_holdout:,}", "on other test samples"),
             Fact("Accuracy", f"{before} → {after}", "on unseen data"),
             Fact(
                 "Tries that succeed", f"{reached} of {len(result.runs)}", "each from a random start"
             ),
         ],
     )
-    st.caption(wording.second_rank(result))
 
 
 @dataclass(frozen=True)

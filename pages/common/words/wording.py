@@ -229,18 +229,6 @@ def movement(result: AttackResult) -> str:
     return f"{moved:.0%} of all samples moved by more than {n // 10:,} ranks"
 
 
-@shelf.kept
-def second_rank(result: AttackResult) -> str:
-    """Say where the target goes on a test set that the attacker never saw, and why that is another
-    rank."""
-    target = result.targets[0]
-    return (
-        "The rank above is on the attacker's own test samples. On test samples that the attacker "
-        f"never saw, it goes from {int(result.before_holdout.ranks[target]):,} to "
-        f"{result.rank_holdout:,}."
-    )
-
-
 def day(iso: str) -> str:
     """Write the day of an ISO time: '24 November 2026'."""
     moment = datetime.fromisoformat(iso)

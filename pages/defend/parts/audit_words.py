@@ -21,7 +21,7 @@ CALLED = {
     "careful": "the careful liar",
     "attacker": "the attacker",
 }
-MISFIT = "Misfit is the part of a list that it cannot give."
+MISFIT = "Misfit says how far off a list is."
 
 
 def caught_and_not(result: AuditResult) -> tuple[list[str], list[str]]:
@@ -53,12 +53,12 @@ def why_caught(result: AuditResult) -> str:
     a rank below their number, which is certain with more queries than parameters."""
     if result.queries > result.parameters:
         return (
-            f"A sample has {result.queries:,} scores. A model with {result.parameters:,} "
-            "parameters can give only some such lists."
+            f"Each sample has {result.queries:,} scores, one per test sample. The model has only "
+            f"{result.parameters:,} parameters: most such lists are impossible."
         )
     return (
-        f"A sample has {result.queries:,} scores, which depend on each other. A model can "
-        "give only some such lists."
+        f"Each sample has {result.queries:,} scores, one per test sample. They depend on each "
+        "other: most such lists are impossible."
     )
 
 
