@@ -52,10 +52,10 @@ def strip(result: AttackResult, samples: Samples) -> None:
             Fact(
                 f"Rank of {n:,}",
                 f"{old:,} → {result.rank_test:,}",
-                "on the attacker's test samples",
+                "attacker's test samples",
             ),
-            Fact(f"Rank of {n:,}", f"{there:,} → {result.rank_holdout:,}", "on other test samples"),
-            Fact("Accuracy", f"{before} → {after}", "on unseen data"),
+            Fact(f"Rank of {n:,}", f"{there:,} → {result.rank_holdout:,}", "other test samples"),
+            Fact("Accuracy", f"{before.rstrip('%')} → {after}", "on unseen data"),
             Fact(
                 "Tries that succeed", f"{reached} of {len(result.runs)}", "each from a random start"
             ),
