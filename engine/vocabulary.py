@@ -39,7 +39,7 @@ PRECISIONS = {
     "full": "every product in the dtype, the default",
     "mixed": "products of an attack's solves in bfloat16, their residuals in float32",
     "coarse": "as full, but on large data an attack's gradients are solved to 1e-2, not 1e-3",
-    "fixed": "as full, but each solve of an attack's steps does five iterations, and ends at 1e-2",
+    "fixed": "as full, but each solve of an attack's steps does four iterations, and ends at 1e-2",
     "auto": "mixed or coarse where this machine and the data's size make it faster, else full",
 }
 TARGET_WEIGHTS = tuple(10.0**power for power in range(7))  # the baseline's grid, the paper's

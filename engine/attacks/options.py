@@ -39,7 +39,7 @@ class AttackOptions(Options):
         that a model is checked for being a minimum; the loss that is reported leaves it out.
     precision: of the products inside the steps' solves, a name in `engine.vocabulary.PRECISIONS`.
         'mixed' solves to a relative residual of 1e-2 instead of 1e-3, on large data to 2e-2 for
-        gradients; 'coarse' to 1e-2 for gradients on large data alone. 'fixed' does five iterations
+        gradients; 'coarse' to 1e-2 for gradients on large data alone. 'fixed' does four iterations
         a solve, and goes on where the residual is then above 1e-2 (on a GPU it does not). Arrivals
         and all that is returned are solved as in 'full'. With dtype 'float64' it is 'full'.
     gauge_free: leave the gauge (the same vector added to every class, which changes no score) out

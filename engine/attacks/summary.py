@@ -80,22 +80,11 @@ def exactly(
 
 def trajectories(infos: Sequence[StepInfo]) -> pd.DataFrame:
     """Return a table with one row per run of the batch and step."""
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "run": i.run,
-                    "step": i.step,
-                    "rank": i.rank,
-                    "loss": i.loss,
-                    "accuracy_test": i.accuracy_test,
-                    "accuracy_holdout": i.accuracy_holdout,
-                }
-            )
-            for i in infos
-        ],
-        ignore_index=True,
-    )
+    names = ("run", "rank", "loss", "accuracy_test", "accuracy_holdout")
+    columns = {name: np.concatenate([getattr(i, name) for i in infos]) for name in names}
+    table = pd.DataFrame(columns)
+    table.insert(1, "step", np.repeat([i.step for i in infos], [len(i.run) for i in infos]))
+    return table
 
 
 def trajectory(table: pd.DataFrame, rows: slice, steps: NDArray[np.int64]) -> pd.DataFrame:

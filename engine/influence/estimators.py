@@ -150,14 +150,16 @@ def cg_iterations(iterations: int) -> Estimator:
     return solve
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fixed:
     """The estimator that does exactly `iterations` from zero for a tolerance of an attack's steps,
     and solves as `cg` does below `REFINED_BELOW`. It neither looks at a column between two
     iterations nor lets one leave, which takes a quarter of a step on digits. A column that ends
-    above `MOST_LEFT` goes on alone to the tolerance. On a GPU, where a look waits, none does."""
+    above `MOST_LEFT` goes on alone to the tolerance. On a GPU, where a look waits, none does, and
+    no residual is measured. constants: as in `fixed_iterations`."""
 
     iterations: int
+    constants: Tensor | None = None
 
     def __call__(
         self,
@@ -169,8 +171,11 @@ class Fixed:
     ) -> Solution:
         if tolerance < REFINED_BELOW:
             return cg(curvature, b, zeros, tolerance, warm)
-        found = fixed_iterations(curvature, b, zeros, self.iterations)
-        if not looks_often(b) or bool((found.residual <= MOST_LEFT).all()):
+        looks = looks_often(b)
+        found = fixed_iterations(
+            curvature, b, zeros, self.iterations, self.constants, measured=looks
+        )
+        if not looks or bool((found.residual <= MOST_LEFT).all()):
             return found
         left = torch.nonzero(~(found.residual <= MOST_LEFT)).flatten()
         more = conjugate_gradients(

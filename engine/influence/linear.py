@@ -69,7 +69,8 @@ class LinearCurvature:
     """H + λI of models with probabilities P (B, K, n), or (1, K, n) shared by all columns.
 
     directions: (D, D), the eigenvectors of XᵀX/n as columns where X is not in their basis.
-    packed: the same features as products take them; None for X itself.
+    packed: the same features as products take them; None for X itself. diagonal: (1, K, D), what
+    `precondition` multiplies by; None for what it makes of P.
     """
 
     X: Rows
@@ -79,6 +80,7 @@ class LinearCurvature:
     sketch: Sketch | None = None
     directions: Tensor | None = None
     packed: Packed | None = None
+    diagonal: Tensor | None = None
 
     @property
     def factor(self) -> Factor:
@@ -116,15 +118,26 @@ class LinearCurvature:
         return torch.linalg.vector_norm(r @ omega - product, dim=(1, 2))
 
     @cached_property
-    def class_basis(self) -> tuple[Tensor, Tensor]:
-        """Eigenvalues (B, K) and eigenvectors (B, K, K) of S = mean(diag(p) − ppᵀ)."""
+    def class_curvature(self) -> Tensor:
+        """S = mean(diag(p) − ppᵀ), (B, K, K)."""
         n = len(self.X)
-        S = torch.baddbmm(torch.diag_embed(self.P.mean(2)), self.P, self.P.mT, alpha=-1 / n)
-        values, vectors = torch.linalg.eigh(S)
+        return torch.baddbmm(torch.diag_embed(self.P.mean(2)), self.P, self.P.mT, alpha=-1 / n)
+
+    @cached_property
+    def class_basis(self) -> tuple[Tensor, Tensor]:
+        """Eigenvalues (B, K) and eigenvectors (B, K, K) of S."""
+        values, vectors = torch.linalg.eigh(self.class_curvature)
         return values.clamp(min=0), vectors
 
+    def diagonal_preconditioner(self) -> Tensor:
+        """1/(diag(S) ⊗ diag(e) + λI), (B, K, D)."""
+        of_classes = self.class_curvature.diagonal(dim1=1, dim2=2)
+        return 1 / (of_classes.unsqueeze(-1) * self.eigenvalues + self.damping)
+
     def precondition(self, R: Tensor) -> Tensor:
-        """(S ⊗ diag(e) + λI)⁻¹ R."""
+        """(S ⊗ diag(e) + λI)⁻¹ R, or `diagonal` times R."""
+        if self.diagonal is not None:
+            return R * self.diagonal
         vectors, inverse = self.preconditioner
         if len(vectors) < len(R):
             vectors = vectors.expand(len(R), -1, -1)
@@ -143,10 +156,10 @@ class LinearCurvature:
         if len(self.P) == 1:
             return self
         part = replace(self, P=self.P.index_select(0, columns))
-        shared = len(self.preconditioner[0]) == 1
-        part.__dict__["preconditioner"] = tuple(
-            values if shared else values.index_select(0, columns) for values in self.preconditioner
-        )
+        if self.diagonal is None:
+            part.__dict__["preconditioner"] = tuple(
+                values.index_select(0, columns) for values in self.preconditioner
+            )
         return part
 
     @property
@@ -206,8 +219,9 @@ class WeightedCurvature(LinearCurvature):
             return self
         P, weights = (values.index_select(0, columns) for values in (self.P, self.weights))
         part = replace(self, P=P, weights=weights)
-        values, vectors = self.class_basis
-        part.__dict__["class_basis"] = (values[columns], vectors[columns])
+        if self.diagonal is None:
+            values, vectors = self.class_basis
+            part.__dict__["class_basis"] = (values[columns], vectors[columns])
         return part
 
 
@@ -269,7 +283,7 @@ class LinearProblem:
     with H + λI; tolerance and warm starts are handed to it. weights: (n,) of the training
     samples in the mean training loss and in its Hessian H, None for 1 each. gradient_estimator:
     what solves for a gradient where the solve for the scores was not corrected; None for
-    `estimator`. preconditioner: of every θ, as in `LinearCurvature`; None for each θ's own.
+    `estimator`. diagonal: of every θ's curvature, as there; None for each θ's own preconditioner.
     """
 
     train: Samples
@@ -284,7 +298,7 @@ class LinearProblem:
     directions: Tensor | None = None
     weights: Tensor | None = None
     gradient_estimator: Estimator | None = None
-    preconditioner: tuple[Tensor, Tensor] | None = None
+    diagonal: Tensor | None = None
 
     @classmethod
     def build(
@@ -367,14 +381,11 @@ class LinearProblem:
         """Return the Hessian's operator at θ."""
         parts = (
             *(self.train.X, self.probabilities(theta, self.train.factor), self.eigenvalues),
-            *(self.damping, self.sketch, self.directions, self.train.packed),
+            *(self.damping, self.sketch, self.directions, self.train.packed, self.diagonal),
         )
         if self.weights is not None:
             return WeightedCurvature(*parts, self.weights.expand(len(theta), 1, -1))
-        made = LinearCurvature(*parts)
-        if self.preconditioner is not None:
-            made.__dict__["preconditioner"] = self.preconditioner
-        return made
+        return LinearCurvature(*parts)
 
     def training_gradient(
         self, theta: Tensor, P: Tensor, l2: float, keep: Tensor | None = None

@@ -24,6 +24,7 @@ from engine.influence.solve import (
     Solution,
     WarmStart,
     conjugate_gradients,
+    constants_of,
     dot,
     norm,
     weigh,
@@ -35,7 +36,7 @@ MIXED_TOLERANCE = 1e-2  # relative residual, in float32, of a solve in mixed pre
 # Of the gradients of a step on large data: their cosine to exact ones stays above 0.999. On digits
 # it fell to 0.998 (`python -m tests.benchmarks half`).
 COARSE_GRADIENT, MIXED_GRADIENT = 1e-2, 2e-2
-FIXED = 5  # iterations of each solve of a step with precision 'fixed'
+FIXED = 4  # iterations of each solve of a step with precision 'fixed'
 INNER = 0.5  # of the tolerance that the solve in bfloat16 goes to: the rest is for its rounding
 CORRECTION = 0.2  # relative residual of the solve for what a round has left
 ROUNDS = 2  # of corrections before float32 takes over
@@ -145,8 +146,8 @@ def in_precision(
     """Return the problem whose coarse solves are made in a precision of
     `engine.vocabulary.PRECISIONS`, and which one that is: 'full', 'coarse', 'fixed' or 'mixed'.
 
-    honest: the honest model's scores. In 'fixed' its preconditioner serves all models of an attack:
-    on digits solves end at the same residual, and none is decomposed.
+    honest: the honest model's scores. In 'fixed' a diagonal preconditioner of that model serves all
+    models of an attack: on digits solves end at the same residual, and none is decomposed.
     'auto' is what `fastest` says. A problem in float64 stays in 'full', and for 'coarse' one that
     is not `large` too.
     Raises InvalidInput for 'coarse', 'fixed' and 'mixed' with a network, and for 'mixed' with
@@ -164,9 +165,11 @@ def in_precision(
     if precision == "coarse":
         return problem, "coarse" if large(problem) else "full"
     if precision == "fixed":
+        fixed = Fixed(FIXED, constants_of(problem.eigenvalues, FIXED))
         state = None if honest is None else honest.state
-        shared = state.curvature.preconditioner if isinstance(state, LinearState) else None
-        return replace(problem, estimator=Fixed(FIXED), preconditioner=shared), "fixed"
+        curvature = state.curvature if isinstance(state, LinearState) else None
+        shared = None if curvature is None else curvature.diagonal_preconditioner()
+        return replace(problem, estimator=fixed, diagonal=shared), "fixed"
     if not able(problem):
         wanted = "'full', 'coarse' or 'auto' for weights or features on disk"
         raise InvalidInput("precision", precision, wanted)

@@ -16,7 +16,7 @@ from engine.settings import Settings
 PRECISION_WORDS = {  # what a manifest's device says of an attack's steps, by their precision
     "mixed": ", solves of the steps in mixed precision",
     "coarse": ", gradients of the steps solved to 1e-2",
-    "fixed": ", five iterations a solve of the steps",
+    "fixed": ", four iterations a solve of the steps",
 }
 
 

@@ -24,7 +24,7 @@ from engine.models.linear import LinearModel
 THIRTY, RADIUS, SEED = 30, 0.3, 11
 TOGETHER = 3  # attacks to a batch
 OBJECTIVES = ("higher_ranked", "accurate")
-ONE_BY_ONE = ("full", "fixed")  # precisions
+PRECISIONS = ("full", "fixed")
 
 
 @cache
@@ -48,7 +48,7 @@ def attacked(targets: list[int], objective: str, precision: str = "full") -> tup
 
 def in_turn(target: int, objective: str) -> list[tuple[int, float]]:
     """Attack one target in each precision."""
-    return [attacked([target], objective, precision) for precision in ONE_BY_ONE]
+    return [attacked([target], objective, precision) for precision in PRECISIONS]
 
 
 def thirty() -> None:
@@ -58,13 +58,12 @@ def thirty() -> None:
         list(pool.map(attacked, [[3]] * cores, OBJECTIVES[:1] * cores))  # all have begun
         for objective in OBJECTIVES:
             each = list(pool.map(in_turn, targets.tolist(), repeat(objective)))
-            for precision, found in zip(ONE_BY_ONE, zip(*each, strict=True), strict=True):
+            for precision, found in zip(PRECISIONS, zip(*each, strict=True), strict=True):
                 say(f"{objective}, {precision}", found)
             batches = [batch.tolist() for batch in np.split(targets, THIRTY // TOGETHER)]
-            say(
-                f"{objective}, {TOGETHER} to a batch",
-                pool.map(attacked, batches, repeat(objective)),
-            )
+            for precision in PRECISIONS:
+                found = pool.map(attacked, batches, repeat(objective), repeat(precision))
+                say(f"{objective}, {precision}, {TOGETHER} to a batch", found)
 
 
 def say(what: str, found: Iterable[tuple[int, float]]) -> None:

@@ -131,7 +131,7 @@ function drawMarks(made, data, exponent, reads) {
       mark(ctx, 'ring', x(place(row.values[row.ringed])), middle, 8 * scale, hue('target'));
       if (row.said && wide) {  // above the ring, and within the rows
         const half = ctx.measureText(row.said).width / 2;
-      const ring = x(place(row.values[row.ringed])) - 28 * scale;  // beside what lies to its right
+      const ring = x(place(row.values[row.ringed])) - 28 * scale;  // not over marks to its right
         write(row.said, Math.min(Math.max(ring, left + half), width - right - half - 2),
           middle - 17 * scale, 'center');
       }
@@ -185,13 +185,14 @@ function stroke(ctx, colour, width, dash, first, ...rest) {
   ctx.setLineDash([]);
 }
 
-// A part of something in words: '1 in 1 million'.
+// A part of something in words: '1 millionth', '0.5%'.
 function inWords(share) {
   if (share >= .1) return wholePercent(share);
-  const many = (1 + 1e-9) / share;
-  const [unit, name] = [[1e12, ' trillion'], [1e9, ' billion'], [1e6, ' million'],
-    [1e3, ' thousand'], [1, '']].find(([size]) => many >= size);
-  return `1 in ${Number((many / unit).toPrecision(2)).toLocaleString('en')}${name}`;
+  const digits = (unit) => Number((share / unit).toPrecision(2));
+  if (digits(1) >= 1e-3) return `${digits(.01)}%`;
+  const [unit, name] = [[1e-6, 'millionth'], [1e-9, 'billionth'], [1e-12, 'trillionth']]
+    .find(([size]) => digits(size) >= 1 || size === 1e-12);
+  return `${digits(unit)} ${name}${digits(unit) === 1 ? '' : 's'}`;
 }
 
 // A number with two digits, as the axis writes powers: '0.05', '5.0 × 10⁻⁷'.
