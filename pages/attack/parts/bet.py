@@ -10,7 +10,6 @@ import streamlit as st
 from pages.attack.parts import moved_targets
 from pages.common.asking import links
 from pages.common.asking.form import Form, unchoose
-from pages.common.figures.axes import number
 from pages.common.frames import row_of
 from pages.common.keeping import shelf
 from pages.common.samples import Samples
@@ -72,7 +71,10 @@ def show(tried: pd.DataFrame, samples: Samples | None, k: int, n: int, placed: B
 def ask(tried: pd.DataFrame, samples: Samples | None, dealt: Sequence[int], n: int) -> None:
     """Show the dealt targets of n samples, each with the button that bets on it."""
     charts.heading("Bet with this clue: which moves most easily?")
-    st.caption("The clue is sensitivity. All were attacked; the answer comes with your bet.")
+    st.caption(
+        f"The clue is sensitivity, among all {len(tried)} that were attacked. The answer comes "
+        "with your bet."
+    )
     for index in dealt:
         with st.container(horizontal=True, vertical_alignment="center"):
             blocks.html(card(tried, index, samples, n, known=False))
@@ -116,7 +118,8 @@ def card(tried: pd.DataFrame, index: int, samples: Samples | None, n: int, known
         ", ".join([*named, *([class_] if class_ else [])]),
         f"rank {int(row['rank']):,} of {n:,}",
     ]
-    sensitivity = f"sensitivity {number(row['norm'])}"
+    others = tried["norm"].drop(index)
+    sensitivity = f"more sensitive than {(others < row['norm']).sum()} of {len(others)}"
     least = f"<b>radius {moved_targets.radius_name(row['least'])}</b>, " if known else ""
     lines.append(f"{least}{sensitivity}")
     said = "".join(f"<div>{line}</div>" for line in lines)
