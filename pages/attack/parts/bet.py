@@ -72,8 +72,8 @@ def ask(tried: pd.DataFrame, samples: Samples | None, dealt: Sequence[int], n: i
     """Show the dealt targets of n samples, each with the button that bets on it."""
     charts.heading("Bet with this clue: which moves most easily?")
     st.caption(
-        f"The clue is sensitivity, among all {len(tried)} that were attacked. The answer comes "
-        "with your bet."
+        f"The clue is sensitivity: no. 1 of the {len(tried)} attacked samples is the most "
+        "sensitive. The answer comes with your bet."
     )
     for index in dealt:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -118,8 +118,7 @@ def card(tried: pd.DataFrame, index: int, samples: Samples | None, n: int, known
         ", ".join([*named, *([class_] if class_ else [])]),
         f"rank {int(row['rank']):,} of {n:,}",
     ]
-    others = tried["norm"].drop(index)
-    sensitivity = f"more sensitive than {(others < row['norm']).sum()} of {len(others)}"
+    sensitivity = f"sensitivity no. {1 + (tried['norm'] > row['norm']).sum()}"
     least = f"<b>radius {moved_targets.radius_name(row['least'])}</b>, " if known else ""
     lines.append(f"{least}{sensitivity}")
     said = "".join(f"<div>{line}</div>" for line in lines)

@@ -21,7 +21,7 @@ CALLED = {
     "careful": "the careful liar",
     "attacker": "the attacker",
 }
-MISFIT = "Misfit says how far off a list is."
+MISFIT = "Misfit is the part of a list that no model can give."
 
 
 def caught_and_not(result: AuditResult) -> tuple[list[str], list[str]]:
