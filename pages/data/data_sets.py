@@ -54,17 +54,15 @@ def overview(entries: Sequence[InventoryEntry]) -> str:
     """Return the finding: how much there is. The features of two networks on the same pictures are
     one data set, as they have one card; so are those that stand in for them."""
     here, known = ({name_of(e) for e in kept} for kept in ([e for e in entries if e.here], entries))
-    data_dir = lab().settings.data_dir
-    held = inventory.size_of([data_dir])
-    takes = f" Data sets prepared or brought in take {megabytes(held)} of the disk." if held else ""
     standing = sum(e.here and standing_in.stands_for(e) is not None for e in entries)
-    some = f", {standing} of them as {'a stand-in' if standing == 1 else 'stand-ins'}"
+    stand = "a stand-in, which does" if standing == 1 else "stand-ins, which do"
+    some = f", {standing} of them as {stand} not give the paper's numbers"
     left = known - here
     others = f"{min(left)} needs" if len(left) == 1 else "The others need"
     prepare = f"{others} one click on “Prepare”, once. " if left else ""
     return (
         f"**{len(here)} of the {count(len(known), 'data set')} below are ready to open"
-        f"{some if standing else ''}.** {prepare}You can also bring in a file of your own.{takes}"
+        f"{some if standing else ''}.** {prepare}You can also bring in a file of your own."
     )
 
 
@@ -208,14 +206,20 @@ def card(about: catalogue.Description, entries: Sequence[InventoryEntry], refuse
                 open_link(standing.part, line(standing.said))
             for entry in of_it:
                 if (here := ready[entry.name]) is not None:
-                    name = made_by(entry).split("  \n")[0]
-                    what = "" if entry.here else "stand-in "
-                    open_link(here, line(f"{name}  \n{what}{standing_in.READY}"))
+                    open_link(here, line(is_ready(entry)))
             if None in ready.values():
                 st.caption(cards.preparing(about))
             for entry in of_it:
                 if ready[entry.name] is None:
                     variant(entry, made_by(entry), refused)
+
+
+def is_ready(entry: InventoryEntry) -> str:
+    """Say in two lines that the features of a network lie here, or what stands in for them."""
+    name = made_by(entry).split("  \n")[0]
+    if entry.here:
+        return f"{name}  \n{standing_in.READY}"
+    return standing_in.stand_in(name.strip("*"))
 
 
 def made_by(entry: InventoryEntry) -> str:

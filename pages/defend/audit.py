@@ -39,7 +39,7 @@ def own(form: Form, dataset: Dataset, request: AuditRequest) -> AuditRequest:
     most = openings.most_queries(dataset)
     queries = form.whole(
         HERE,
-        "Queries",
+        "Test samples to ask about",
         "queries",
         links.Range(1, most),
         request.queries,

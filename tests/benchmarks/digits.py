@@ -62,8 +62,8 @@ def thirty() -> None:
                 say(f"{objective}, {precision}", found)
             batches = [batch.tolist() for batch in np.split(targets, THIRTY // TOGETHER)]
             for precision in PRECISIONS:
-                found = pool.map(attacked, batches, repeat(objective), repeat(precision))
-                say(f"{objective}, {precision}, {TOGETHER} to a batch", found)
+                many = pool.map(attacked, batches, repeat(objective), repeat(precision))
+                say(f"{objective}, {precision}, {TOGETHER} to a batch", many)
 
 
 def say(what: str, found: Iterable[tuple[int, float]]) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.support.browser import Visits
 from tests.support.browser_pages import SLOW
 
-NAMES = ("A score", "The attack", "The price", "The money", "The other half")
+NAMES = ("A score", "The attack", "The price", "The money", "Other test data")
 ALONE = (1280, 800)
 
 

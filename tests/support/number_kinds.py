@@ -104,10 +104,8 @@ RESULTS = (
     result(r"^Nearly finished means", lambda d: r.certified(d)[2:]),
     result(r"^- True scores fit together: of a sample", more.settled),
     result(r"^Attackers who know this check hold out longer", more.knowing_gone),
-    result(r"^Each sample has [\d,]+ scores, one", lambda d: more.more_than_parameters(d)[1:]),
-    result(
-        r"^The model has only [\d,]+ parameters: most", lambda d: more.more_than_parameters(d)[:1]
-    ),
+    result(r"^Each sample has [\d,]+ scores", lambda d: more.more_than_parameters(d)[1:]),
+    result(r"^A model of [\d,]+ parameters can give", lambda d: more.more_than_parameters(d)[:1]),
     result(r"^An attacker who knows the check is flagged with", more.knowing_flagged),
     result(r"\d+ of the \d+ models that are trained through", more.through_the_step),
     result(r"\d+ of \d+ models by Algorithm 3 are flagged", more.by_algorithm_3),
@@ -453,7 +451,7 @@ NO_RESULT = (
         r"^A wrong label pulls the test loss up",
         r"^Step 6 is computed as you drag",
         r"^Each mark is one|^Each line follows the sample at rank 1 of one model",
-        r"^Can whoever trains the model decide which sample has rank 1",
+        r"^Can whoever trains the model decide which training sample ranks first",
         r"^Each picture is a training sample, rank 1 first",
         r"^Its top 10 of the training digits",
         r"with 95% intervals$|^All is computed in float64|^The tolerance, 1e",

@@ -216,8 +216,9 @@ def test_a_step_of_fixed_width_dispatches_few_kernels(cuda, fixed, kernels, wait
     precision 'fixed', as that solves."""
     theta, p = torch.randn(B, K * D), problem(5)
     if fixed:
-        p, _ = in_precision(p, "fixed", p.forward(theta[:1], 1e-3))
-        assert isinstance(p, LinearProblem) and p.diagonal is not None
+        in_fixed, _ = in_precision(p, "fixed", p.forward(theta[:1], 1e-3))
+        assert isinstance(in_fixed, LinearProblem) and in_fixed.diagonal is not None
+        p = in_fixed
     plan = plan_of(theta, "higher_ranked")
     assert plan.tops.shape == (1, 1)  # made now: once an attack
     state = init(plan)

@@ -146,13 +146,12 @@ def test_words_follow_the_numbers(result):
     assert "One cheat of three is caught: the liar who invents numbers." in said
     own = audit_words.why_caught(result)
     assert own == (
-        "Each sample has 60 scores, one per test sample. The model has only 15 parameters: most "
-        "such lists are impossible."
+        "Each sample has 60 scores. A model of 15 parameters can give only some such lists."
     )
     few = audit_words.why_caught(replace(result, parameters=60))
     assert few == (
-        "Each sample has 60 scores, one per test sample. They depend on each other: most such "
-        "lists are impossible."
+        "Each sample has 60 scores. They depend on each other: a model can give only some such "
+        "lists."
     )
     rank = int(result.gradient_ranks[0])
     assert f"of a sample's 60 scores, {rank} settle the others" in audit_words.impossible(result)

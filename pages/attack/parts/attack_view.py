@@ -49,12 +49,8 @@ def strip(result: AttackResult, samples: Samples) -> None:
     blocks.facts(
         lead,
         [
-            Fact(
-                f"Rank of {n:,}",
-                f"{old:,} → {result.rank_test:,}",
-                "attacker's test samples",
-            ),
-            Fact(f"Rank of {n:,}", f"{there:,} → {result.rank_holdout:,}", "other test samples"),
+            Fact("Rank, attacker's test", f"{old:,} → {result.rank_test:,}", f"of {n:,} samples"),
+            Fact("Rank, other test", f"{there:,} → {result.rank_holdout:,}", f"of {n:,} samples"),
             Fact("Accuracy", f"{before.rstrip('%')} → {after}", "on unseen data"),
             Fact(
                 "Tries that succeed", f"{reached} of {len(result.runs)}", "each from a random start"

@@ -72,14 +72,14 @@ def ask(tried: pd.DataFrame, samples: Samples | None, dealt: Sequence[int], n: i
     """Show the dealt targets of n samples, each with the button that bets on it."""
     charts.heading("Bet with this clue: which moves most easily?")
     st.caption(
-        f"The clue is sensitivity: no. 1 of the {len(tried)} attacked samples is the most "
-        "sensitive. The answer comes with your bet."
+        "The clue is sensitivity: samples are numbered by it, the most sensitive first. The answer "
+        "comes with your bet."
     )
     for index in dealt:
         with st.container(horizontal=True, vertical_alignment="center"):
             blocks.html(card(tried, index, samples, n, known=False))
             st.button(
-                f"Sample {index}",
+                f"Bet on {index}",
                 key=f"bet-{index}",
                 on_click=place_bet,
                 args=(index,),

@@ -124,6 +124,7 @@ def reel(
             "curve": "rank at each step",
             "climb": "rank",
             "slider": "Step of the attack",
+            "slides": "step",
             "first": "the top ten",
             "play": words.play,
             "again": words.again,

@@ -41,9 +41,12 @@ class StandingIn:
     @property
     def said(self) -> str:
         """Say in two lines how many of the samples there are to train on."""
-        if self.samples is None:
-            return ""
-        return f"**Stand-in** {READY}  \n{self.samples[0]:,} pictures"
+        return "" if self.samples is None else stand_in(f"{self.samples[0]:,} pictures")
+
+
+def stand_in(what: str) -> str:
+    """Return two lines on a stand-in that is ready, and what it is."""
+    return f"**Stand-in** {READY}  \n{what}"
 
 
 def of(about: catalogue.Description, entries: Sequence[InventoryEntry]) -> StandingIn:

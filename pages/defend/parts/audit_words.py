@@ -21,7 +21,7 @@ CALLED = {
     "careful": "the careful liar",
     "attacker": "the attacker",
 }
-MISFIT = "Misfit is the part of a list that no model can give."
+MISFIT = "Misfit is the part of a list that it cannot give."
 
 
 def caught_and_not(result: AuditResult) -> tuple[list[str], list[str]]:
@@ -53,12 +53,12 @@ def why_caught(result: AuditResult) -> str:
     a rank below their number, which is certain with more queries than parameters."""
     if result.queries > result.parameters:
         return (
-            f"Each sample has {result.queries:,} scores, one per test sample. The model has only "
-            f"{result.parameters:,} parameters: most such lists are impossible."
+            f"Each sample has {result.queries:,} scores. A model of {result.parameters:,} "
+            "parameters can give only some such lists."
         )
     return (
-        f"Each sample has {result.queries:,} scores, one per test sample. They depend on each "
-        "other: most such lists are impossible."
+        f"Each sample has {result.queries:,} scores. They depend on each other: a model can give "
+        "only some such lists."
     )
 
 

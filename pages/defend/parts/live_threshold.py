@@ -147,7 +147,7 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
             "label": "The audit, with a tolerance of your own",
             "slider": "The auditor accepts a misfit of at most",
             "share": True,
-            "axis": "misfit: part of a list that no model can give (log)",
+            "axis": "misfit: part of a list that the model cannot give (log)",
             "flagged": "caught",
             "free": "passes",
             "column": "verdict",

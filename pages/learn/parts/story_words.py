@@ -52,7 +52,7 @@ def score(found: Sources) -> Told:
         "Drag to take another digit away.",
         f"Notice that {down:,} digits pull the test loss down (green) and {up:,} pull it up "
         "(yellow).",
-        "In the paper, rank 1 is paid most, even though that digit harms. Can whoever trains the "
+        "In the paper, rank 1 is paid most, whether it helps or harms. Can whoever trains the "
         "model choose it?",
         "influence",
     )
@@ -132,7 +132,7 @@ def halves(found: Sources) -> Told:
     honest = int(result.before_holdout.ranks[result.targets[0]])
     low, high = percentiles(drawn["spearman"].to_numpy())
     return Told(
-        "The other half",
+        "Other test data",
         "Scores ask one half of the test digits. Ask the other half: same model, same data.",
         "Switch the test half, and the model.",
         f"Notice that two honest rankings correlate at {decimal(own['spearman'])} (Spearman; "

@@ -279,7 +279,7 @@ function headsOf(player, data) {
   const ends = document.createElement('p');
   ends.className = 'ends';
   for (const text of words.ends) element(ends, 'span', '', text);
-  player.range.after(ends);
+  player.range.parentElement.after(ends);
   return { show: (step) => {
     at.textContent = frames.length < 2 ? words.unknown
       : step ? words.step.replace('{}', frames[step].short) : words.notYet;

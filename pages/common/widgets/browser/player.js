@@ -44,7 +44,10 @@ function build(data) {
   root.wall.dataset.figure = 'replay';
   root.curve = element(root, 'canvas', 'curve');
   root.curve.setAttribute('aria-hidden', 'true');
-  root.range = element(root, 'input');
+  const steps = element(root, 'div', 'steps');
+  root.named = element(steps, 'span', 'named', words.slides);
+  root.named.setAttribute('aria-hidden', 'true');
+  root.range = element(steps, 'input');
   Object.assign(root.range, { type: 'range', min: 0, max: data.frames.length - 1, step: 1, value: 0 });
   root.range.setAttribute('aria-label', words.slider);
   const controls = element(head, 'div', 'controls');
@@ -79,8 +82,8 @@ function begin(root, data, scene = wall(data)) {
     const width = root.wall.clientWidth, ratio = window.devicePixelRatio || 1;
     if (!width) return;
     const height = scene.measure(width, ranks[0].length), climb = climbSize();
-    root.range.style.marginLeft = `${climb.left - 8}px`;  // it begins where the curve does
-    root.range.style.width = `calc(100% - ${climb.left - 4}px)`;
+    Object.assign(root.named.style, { width: `${climb.left - 12}px`, fontSize: `${noteSize()}px` });
+    root.range.style.width = `calc(100% - ${climb.left - 4}px)`;  // it begins where the curve does
     for (const [canvas, high] of [[root.wall, height], [root.curve, climb.high]]) {
       canvas.style.height = high + 'px';
       canvas.width = Math.round(width * ratio);
