@@ -206,27 +206,12 @@ def card(about: catalogue.Description, entries: Sequence[InventoryEntry], refuse
                 open_link(standing.part, line(standing.said))
             for entry in of_it:
                 if (here := ready[entry.name]) is not None:
-                    open_link(here, line(is_ready(entry)))
+                    open_link(here, line(standing_in.is_ready(entry)))
             if None in ready.values():
                 st.caption(cards.preparing(about))
             for entry in of_it:
                 if ready[entry.name] is None:
-                    variant(entry, made_by(entry), refused)
-
-
-def is_ready(entry: InventoryEntry) -> str:
-    """Say in two lines that the features of a network lie here, or what stands in for them."""
-    name = made_by(entry).split("  \n")[0]
-    if entry.here:
-        return f"{name}  \n{standing_in.READY}"
-    return standing_in.stand_in(name.strip("*"))
-
-
-def made_by(entry: InventoryEntry) -> str:
-    if entry.backbone is None:
-        return ""
-    name = entry.backbone.title.split(" (")[0]
-    return f"**{name}**  \n{entry.backbone.n_features:,} features"
+                    variant(entry, standing_in.made_by(entry), refused)
 
 
 def listed(entries: Sequence[InventoryEntry], key: str, refused: Refused) -> None:

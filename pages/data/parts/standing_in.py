@@ -49,6 +49,21 @@ def stand_in(what: str) -> str:
     return f"**Stand-in** {READY}  \n{what}"
 
 
+def is_ready(entry: InventoryEntry) -> str:
+    """Say in two lines that the features of a network lie here, or what stands in for them."""
+    name = made_by(entry).split("  \n")[0]
+    if entry.here:
+        return f"{name}  \n{READY}"
+    return stand_in(name.strip("*"))
+
+
+def made_by(entry: InventoryEntry) -> str:
+    if entry.backbone is None:
+        return ""
+    name = entry.backbone.title.split(" (")[0]
+    return f"**{name}**  \n{entry.backbone.n_features:,} features"
+
+
 def of(about: catalogue.Description, entries: Sequence[InventoryEntry]) -> StandingIn:
     """Return the stand-in of a data set among those that lie here."""
     for entry in entries:
